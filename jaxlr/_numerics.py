@@ -13,8 +13,9 @@ A schedule in float32 loses its digits in four places, and each has one remedy h
 * *Powers.* ``0 ** p`` has an infinite derivative for ``p < 1``, which turns every gradient that
   passes through it into NaN, even where a mask hides the value. :func:`power` has none.
 
-XLA divides by a scalar through its reciprocal whenever it sees fit. These functions do so always,
-so that a scalar count, an array of counts, compiled and uncompiled code agree to the last bit.
+XLA divides by a scalar through its reciprocal, and regroups products of constants, where it sees
+fit. These functions multiply each count once, by a scalar that is ready; so compiled and uncompiled
+code agree to the last bit, a scalar count and an array of counts to one unit in it.
 """
 
 from typing import Any, NamedTuple
@@ -40,12 +41,12 @@ __all__ = [
     "half_cosine",
     "host_count",
     "interval",
+    "inverse",
     "known",
     "largest",
     "log",
     "on_host",
     "per_step",
-    "periods",
     "power",
     "progress",
     "raised",
@@ -183,11 +184,10 @@ def whole_periods(count: ArrayLike, period: ArrayLike) -> jax.Array:
     return jnp.where(period > zero, whole, jnp.zeros_like(whole))
 
 
-def periods(count: ArrayLike, period: ArrayLike) -> jax.Array:
-    """``count / period``, and 0 where the period is not positive."""
-    length = as_float(period)
-    unit = 1.0 / jnp.where(length > 0.0, length, 1.0)
-    return jnp.where(length > 0.0, as_float(count) * unit, 0.0)
+def inverse(period: ArrayLike) -> jax.Array:
+    """``1 / period``, and 0 where the period is not positive: no time ever passes then."""
+    length = jnp.asarray(as_float(period))
+    return jnp.where(length > 0.0, 1.0 / jnp.where(length > 0.0, length, 1.0), 0.0)
 
 
 def blend(start: ArrayLike, end: ArrayLike, elapsed: jax.Array, remaining: jax.Array) -> jax.Array:

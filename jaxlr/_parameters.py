@@ -18,19 +18,7 @@ from jax.typing import ArrayLike
 
 from jaxlr import _numerics, _text
 
-__all__ = [
-    "Fraction",
-    "Kind",
-    "NonNegative",
-    "Number",
-    "Period",
-    "Positive",
-    "Steps",
-    "Value",
-    "is_static",
-    "kind_of",
-    "kinds_of",
-]
+__all__ = ["Fraction", "NonNegative", "Period", "Positive", "Steps", "Value"]
 
 
 def is_static(value: Any) -> bool:

@@ -139,7 +139,9 @@ def _pieces(
             # Out of turn a piece is still computed. Its second count, where it has one, is the
             # safest: many curves are singular at 0.
             own = jnp.where(in_turn, count - starts[piece], jnp.clip(lengths[piece] - 1, 0, 1))
-            chosen: Schedule = jax.tree.map(lambda leaf, i=place[piece]: leaf[i], stack)
+            chosen: Schedule = jax.tree.map(
+                lambda leaf, i=place[piece]: jnp.asarray(leaf)[i], stack
+            )
             value = jnp.where(in_turn, chosen(own), value)
         return value
 

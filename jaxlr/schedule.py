@@ -302,7 +302,7 @@ class Family:
         try:
             bound = self.signature.bind(*args, **kwargs)
         except TypeError as error:
-            raise TypeError(f"{self.name}: {error}. Parameters: {self.signature}.") from None
+            raise TypeError(f"{self.name}: {error}. It takes {self._parameters_text()}.") from None
         bound.apply_defaults()
         parameters = bound.arguments
         for name, value in parameters.items():
@@ -316,8 +316,12 @@ class Family:
             self._check(**parameters)
         return Schedule._of(self, parameters)
 
+    def _parameters_text(self) -> str:
+        parameters = self.signature.parameters.values()
+        return ", ".join(str(p.replace(annotation=p.empty)) for p in parameters)
+
     def __repr__(self) -> str:
-        return f"<family {self.name}{self.signature}>"
+        return f"<family {self.name}({self._parameters_text()})>"
 
 
 _FAMILIES: dict[str, Family] = {}

@@ -37,11 +37,11 @@ from jaxlr._numerics import (
     exponential,
     half_cosine,
     interval,
+    inverse,
     known,
     log,
     on_host,
     per_step,
-    periods,
     power,
     progress,
     raised,
@@ -538,8 +538,11 @@ def inverse_time_decay(
     """
     count, begin = as_steps(count, transition_begin)
     elapsed = jnp.maximum(count - begin, jnp.zeros((), count.dtype))
-    passed = as_float((whole_periods if staircase else periods)(elapsed, transition_steps))
-    return as_float(init_value) / (1.0 + as_float(decay_rate) * passed)
+    if staircase:
+        elapsed, rate = whole_periods(elapsed, transition_steps), as_float(decay_rate)
+    else:
+        rate = as_float(decay_rate) * inverse(transition_steps)
+    return as_float(init_value) / (1.0 + rate * as_float(elapsed))
 
 
 class _Jumps(Kind):
@@ -588,7 +591,7 @@ def _levels(init_value: ArrayLike, jumps: Any) -> tuple[Any, Any]:
         return np.asarray(counts)[order], np.asarray(init_value, np.float64) * factors
     (steps,) = as_steps(counts)
     ranks = jnp.argsort(steps)
-    products = jnp.cumprod(as_float(scales)[ranks])
+    products = jnp.cumprod(jnp.asarray(as_float(scales))[ranks])
     return steps[ranks], as_float(init_value) * jnp.append(
         jnp.ones_like(products, shape=1), products
     )

@@ -1,0 +1,42 @@
+"""What a type checker must see; `make types` checks it, nothing runs it."""
+
+from collections.abc import Mapping
+from typing import Any, assert_type
+
+import jax
+import optax
+
+import jaxlr
+
+lr = jaxlr.cosine_decay_schedule(0.1, decay_steps=1000)
+assert_type(lr, jaxlr.Schedule)
+assert_type(lr(0), jax.Array)
+assert_type(lr.params, Mapping[str, Any])
+assert_type(jaxlr.parse("constant_schedule(0.1)"), jaxlr.Schedule)
+
+as_optax: optax.Schedule = lr
+optimizer: optax.GradientTransformation = optax.adam(lr)
+
+jaxlr.cosine_decay_schedule(0.1)  # type: ignore[call-arg]
+jaxlr.cosine_decay_schedule(0.1, 1000, gamma=2)  # type: ignore[call-arg]
+jaxlr.cosine_decay_schedule("0.1", 1000)  # type: ignore[arg-type]
+jaxlr.exponential_decay(0.1, 1000, 0.96, staircase="yes")  # type: ignore[arg-type]
+jaxlr.piecewise_interpolate_schedule("cubic", 0.1)  # type: ignore[arg-type]
+jaxlr.piecewise_constant_schedule(0.1, {30: 0.1})
+jaxlr.join_schedules([lr, lambda count: 0.1], [10])
+
+
+@jaxlr.schedule
+def own_formula(count: jax.Array, init_value: jaxlr.Value) -> jax.Array:
+    return init_value / (1.0 + count)
+
+
+@jaxlr.schedule
+def own_recipe(init_value: jaxlr.Value) -> jaxlr.Schedule:
+    return own_formula(init_value)
+
+
+assert_type(own_formula(0.1), jaxlr.Schedule)
+assert_type(own_recipe(0.1), jaxlr.Schedule)
+own_formula()  # type: ignore[call-arg]
+own_recipe(0.1, 0.2)  # type: ignore[call-arg]
