@@ -69,7 +69,7 @@ _OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
 _CONSTANTS = {"inf": math.inf, "nan": math.nan}
 
 
-def parse(text: str, families: Families) -> "Schedule":
+def parse(text: str, families: Families, numbers: Mapping[str, float]) -> "Schedule":
     """Reads a schedule from a call in Python's syntax; evaluates nothing else."""
     from jaxlr.schedule import Schedule
 
@@ -77,7 +77,7 @@ def parse(text: str, families: Families) -> "Schedule":
         raise TypeError(f"`text` must be a string, got {text!r}.")
     try:
         tree = ast.parse(text.strip(), mode="eval").body
-        result = _Reader(text.strip(), families).read(tree)
+        result = _Reader(text.strip(), families, {**_CONSTANTS, **numbers}).read(tree)
     except SyntaxError as error:
         raise ValueError(f"`text` is no call in Python's syntax: {text!r} ({error.msg}).") from None
     except (RecursionError, MemoryError):
@@ -93,16 +93,17 @@ def parse(text: str, families: Families) -> "Schedule":
 class _Reader:
     """Walks the syntax tree of one text."""
 
-    def __init__(self, text: str, families: Families):
+    def __init__(self, text: str, families: Families, numbers: Mapping[str, float]):
         self.text = text
         self.families = families
+        self.numbers = numbers
 
     def read(self, node: ast.AST) -> Any:
         match node:
             case ast.Constant(value=int() | float() | str() | None as value):
                 return value
-            case ast.Name(id=name) if name in _CONSTANTS:
-                return _CONSTANTS[name]
+            case ast.Name(id=name) if name in self.numbers:
+                return self.numbers[name]
             case ast.List(elts=items) | ast.Tuple(elts=items):
                 return [self.read(item) for item in items]
             case ast.Dict(keys=keys, values=values):

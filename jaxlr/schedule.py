@@ -351,7 +351,7 @@ def families() -> dict[str, Constructor[...]]:
     }
 
 
-def parse(text: str) -> Schedule:
+def parse(text: str, **numbers: float) -> Schedule:
     """Reads a schedule from its text: a call in Python's syntax, as ``repr`` writes it.
 
     Only names of families, numbers, arithmetic on numbers, strings, lists, dicts, True, False and
@@ -361,11 +361,20 @@ def parse(text: str) -> Schedule:
     >>> import jaxlr
     >>> jaxlr.parse("cosine_decay_schedule(3e-4, 90 * 1000)")
     cosine_decay_schedule(init_value=0.0003, decay_steps=90000, alpha=0.0, exponent=1.0)
+    >>> jaxlr.parse("step_decay(0.1, total_steps // 3)", total_steps=90)
+    step_decay(init_value=0.1, step_size=30, decay_rate=0.1, end_value=None)
+
+    Args:
+      text: the text.
+      **numbers: numbers that the text may call by name.
+
+    Returns:
+      The schedule.
 
     Raises:
       ValueError: if the text is anything else, or names no family; it says where and what.
     """
-    return _text.parse(text, families())
+    return _text.parse(text, families(), numbers)
 
 
 @overload

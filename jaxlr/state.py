@@ -55,7 +55,7 @@ def current_value(
     """
     if schedule is not None:
         counts = [node.count for node in _find(state, optax.ScaleByScheduleState)]
-        count = _only(counts, "count of a schedule", "Hand over the part that holds the one meant.")
+        count = _only(counts, "count of a schedule", "Hand over the part that has the one meant.")
         return jnp.asarray(schedule(jnp.maximum(_plain(count) - 1, 0)))
     hyperparams = [node.hyperparams for node in _find(state, _INJECTED)]
     values = [found[name] for found in hyperparams if name in found]

@@ -50,12 +50,12 @@ def test_other_hyperparameters_are_read_by_name():
     optimizer = optax.inject_hyperparams(optax.adamw, static_args="mask")(LR, weight_decay=LR)
     state = after(optimizer, 2)
     np.testing.assert_allclose(jaxlr.current_value(state, "weight_decay"), 0.9, rtol=1e-6)
-    with pytest.raises(ValueError, match="`momentum`.*weight_decay"):
+    with pytest.raises(ValueError, match=r"`momentum`.*weight_decay"):
         jaxlr.current_value(state, "momentum")
 
 
 def test_what_is_missing_or_ambiguous_is_said():
-    with pytest.raises(ValueError, match="inject_hyperparams.*`schedule`"):
+    with pytest.raises(ValueError, match=r"inject_hyperparams.*`schedule`"):
         jaxlr.current_value(after(optax.adam(LR), 1))
     with pytest.raises(ValueError, match="count of a schedule, got 0"):
         jaxlr.current_value(after(optax.adam(0.1), 1), schedule=LR)

@@ -33,6 +33,13 @@ def test_texts_name_schedules(text, expected):
     assert jaxlr.parse(text) == expected
 
 
+def test_texts_may_use_numbers_by_name():
+    lr = jaxlr.parse("linear_schedule(peak, 0, 2 * total_steps)", peak=0.1, total_steps=50)
+    assert lr == jaxlr.linear_schedule(0.1, 0, 100)
+    with pytest.raises(ValueError, match="'total_steps'"):
+        jaxlr.parse("linear_schedule(peak, 0, total_steps)", peak=0.1)
+
+
 def test_whole_powers_stay_integers():
     assert isinstance(jaxlr.parse("linear_schedule(1, 0, 10**3)").params["transition_steps"], int)
     assert jaxlr.parse("constant_schedule(10**-3)").params["value"] == 1e-3

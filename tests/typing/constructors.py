@@ -5,6 +5,7 @@ from typing import Any, assert_type
 
 import jax
 import optax
+from jax.typing import ArrayLike
 
 import jaxlr
 
@@ -27,7 +28,7 @@ jaxlr.join_schedules([lr, lambda count: 0.1], [10])
 
 
 @jaxlr.schedule
-def own_formula(count: jax.Array, init_value: jaxlr.Value) -> jax.Array:
+def own_formula(count: jax.Array, init_value: jaxlr.Value) -> ArrayLike:
     return init_value / (1.0 + count)
 
 

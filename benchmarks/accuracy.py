@@ -1,0 +1,94 @@
+"""The worst relative error of each family at counts up to 2**31 - 1, beside optax's.
+
+The truth is computed in extended precision; both libraries are compiled, in float32.
+"""
+
+import jax
+import mpmath
+import numpy as np
+import optax
+
+import jaxlr
+
+LATE = 2**31 - 1
+
+
+def counts(end):
+    """Counts from the beginning to the end, dense at both ends."""
+    near = np.geomspace(1, end, 2000).astype(np.int64)
+    return np.unique(np.concatenate([near, end - near, np.linspace(0, end, 2000, dtype=np.int64)]))
+
+
+def clip(t, steps):
+    return min(mpmath.mpf(t) / steps, mpmath.mpf(1))
+
+
+def wave(p):
+    return mpmath.sin(mpmath.pi * (1 - p) / 2) ** 2
+
+
+def cases():
+    for steps in (10**3, 10**6, LATE):
+        yield (
+            f"linear_schedule to 0, {steps} steps",
+            ("linear_schedule", (1.0, 0.0, steps)),
+            steps,
+            lambda t, steps=steps: 1 - clip(t, steps),
+        )
+        yield (
+            f"cosine_decay_schedule, {steps} steps",
+            ("cosine_decay_schedule", (1.0, steps)),
+            steps,
+            lambda t, steps=steps: wave(clip(t, steps)),
+        )
+        yield (
+            f"polynomial_schedule to 0, power 2, {steps} steps",
+            ("polynomial_schedule", (1.0, 0.0, 2, steps)),
+            steps,
+            lambda t, steps=steps: (1 - clip(t, steps)) ** 2,
+        )
+        yield (
+            f"cosine_onecycle_schedule, {steps} steps",
+            ("cosine_onecycle_schedule", (steps, 1.0)),
+            steps,
+            lambda t, steps=steps: onecycle(t, steps),
+        )
+    for rate in (0.9, 0.999, 0.999999):
+        end = int(80 / -np.log(rate))
+        yield (
+            f"exponential_decay, rate {rate} a step",
+            ("exponential_decay", (1.0, 1, rate)),
+            end,
+            lambda t, rate=rate: mpmath.mpf(rate) ** t,
+        )
+    yield (
+        "piecewise_constant_schedule, 100 scales",
+        ("piecewise_constant_schedule", (1.0, {10 * i: 0.97 for i in range(1, 101)})),
+        1000,
+        lambda t: mpmath.mpf(0.97) ** min(t // 10, 100),
+    )
+
+
+def onecycle(t, steps):
+    corner, low = int(0.3 * steps), mpmath.mpf(1) / 25
+    if t < corner:
+        return low + (1 - low) * wave(1 - mpmath.mpf(t) / corner)
+    end = low / 10_000
+    return end + (1 - end) * wave(clip(t - corner, steps - corner))
+
+
+def worst(library, family, arguments, at, exact):
+    schedule = getattr(library, family)(*arguments)
+    # optax cannot evaluate every family on an array of counts.
+    values = np.asarray(jax.jit(lambda at: jax.lax.map(schedule, at))(at), np.float64)
+    errors = np.abs(values - exact)[exact != 0] / exact[exact != 0]
+    return np.max(np.where(np.isnan(errors), np.inf, errors))
+
+
+if __name__ == "__main__":
+    print(f"{'worst relative error':<54} {'jaxlr':>9} {'optax':>9}")
+    for label, (family, arguments), end, formula in cases():
+        at = counts(end)
+        exact = np.array([float(formula(int(t))) for t in at])
+        row = [worst(library, family, arguments, at, exact) for library in (jaxlr, optax)]
+        print(f"{label:<54} {row[0]:9.1e} {row[1]:9.1e}")

@@ -1,0 +1,191 @@
+"""The command line: ``jaxlr list``, ``jaxlr show``, ``jaxlr train``.
+
+``python -m jaxlr`` is the same. Schedules are named by their texts, as :func:`jaxlr.parse` reads
+them; ``total_steps`` and ``steps_per_epoch`` stand for the numbers of updates.
+"""
+
+import argparse
+import functools
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import jaxlr
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command; returns the exit status: 0, or 2 where the input was refused."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.command(options)
+    except (ValueError, TypeError, OSError, ImportError) as error:
+        print(f"jaxlr: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="jaxlr", description="Learning-rate schedules as data, for JAX and optax."
+    )
+    parser.add_argument("--version", action="version", version=f"jaxlr {jaxlr.__version__}")
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    command = commands.add_parser("list", help="list the families of schedules")
+    command.set_defaults(command=_list)
+
+    command = commands.add_parser("show", help="draw schedules and say what they are")
+    command.add_argument("schedule", nargs="+", help="the text of a schedule")
+    command.add_argument("--steps", type=int, default=1000, help="how far to draw (%(default)s)")
+    command.add_argument("--out", metavar="FILE", help="write a picture, such as schedule.png")
+    command.set_defaults(command=_show)
+
+    command = commands.add_parser("train", help="train a classifier of images under a schedule")
+    command.add_argument("--data", default="digits", help="digits, mnist or fashion-mnist")
+    command.add_argument("--data-dir", metavar="DIR", help="where the files of the data set are")
+    command.add_argument("--recipe", help="settings to start from: digits, fast or article")
+    command.add_argument("--model", help="cnn, fast-cnn or mlp")
+    command.add_argument("--schedule", help="the text of a schedule")
+    command.add_argument("--epochs", type=int)
+    command.add_argument("--batch-size", type=int)
+    command.add_argument("--label-smoothing", type=float)
+    command.add_argument("--seed", type=int, default=0, help="the first seed (%(default)s)")
+    command.add_argument("--seeds", type=int, default=1, help="how many runs (%(default)s)")
+    command.add_argument(
+        "--hold-out",
+        type=int,
+        default=0,
+        metavar="N",
+        help="validate on the last N training examples, and leave the test data alone",
+    )
+    command.add_argument("--out", metavar="DIR", help="write the record and a picture there")
+    command.add_argument("--checkpoint", metavar="DIR", help="save there, and resume from there")
+    command.add_argument("--quiet", action="store_true", help="show the results only")
+    command.set_defaults(command=_train)
+    return parser
+
+
+def _list(options: argparse.Namespace) -> None:
+    families = jaxlr.families()
+    width = max(map(len, families))
+    for name, constructor in families.items():
+        print(f"{name:<{width}}  {(constructor.__doc__ or '').splitlines()[0]}")
+
+
+def _show(options: argparse.Namespace) -> None:
+    from jaxlr.plot import plot_schedules, save, text_plot
+
+    if options.steps < 1:
+        raise ValueError(f"`--steps` must be at least 1, got {options.steps}.")
+    schedules = [jaxlr.parse(text, total_steps=options.steps) for text in options.schedule]
+    for lr in schedules:
+        print(lr)
+        print(text_plot(np.asarray(lr(np.arange(options.steps)))), end="\n\n")
+    if options.out is not None:
+        save(plot_schedules(schedules, options.steps), options.out)
+        print(f"wrote {options.out}")
+
+
+def _train(options: argparse.Namespace) -> None:
+    import optax
+    import rich
+
+    from jaxlr.plot import plot_history, save, text_plot
+    from jaxlr.train.classification import classification
+    from jaxlr.train.data import load
+    from jaxlr.train.fit import fit
+    from jaxlr.train.models import MODELS
+
+    recipe = _recipe(options)
+    if recipe["model"] not in MODELS:
+        names = ", ".join(MODELS)
+        raise ValueError(f"`--model` must be one of {names}, got {recipe['model']!r}.")
+    data = load(options.data, options.data_dir)
+    train, validation = _split(data, options.hold_out)
+    steps_per_epoch = len(train[0]) // recipe["batch_size"]
+    lr = jaxlr.parse(
+        recipe["schedule"],
+        steps_per_epoch=steps_per_epoch,
+        total_steps=steps_per_epoch * recipe["epochs"],
+    )
+    task = classification(
+        MODELS[recipe["model"]],
+        label_smoothing=recipe["label_smoothing"],
+        input_shape=data.train_images.shape[1:],
+        classes=data.num_classes,
+    )
+    print(f"{recipe['model']} on {len(train[0])} images of {options.data}, {lr}")
+    out = None if options.out is None else Path(options.out)
+    accuracies = []
+    for seed in range(options.seed, options.seed + options.seeds):
+        name = "run" if options.seeds == 1 else f"seed{seed}"
+        result = fit(
+            lr,
+            task.init,
+            task.loss,
+            train,
+            validation,
+            metric=task.metric,
+            epochs=recipe["epochs"],
+            batch_size=recipe["batch_size"],
+            validation_batch_size=1000,
+            optimizer=functools.partial(optax.adam, **recipe["hyperparameters"]),
+            seed=seed,
+            checkpoint=options.checkpoint and Path(options.checkpoint) / name,
+            progress=not options.quiet,
+        )
+        history = result.history
+        accuracies.append(100 * float(history.epochs["validation_accuracy"][-1]))
+        if not options.quiet and options.seeds == 1:
+            rich.print(history.table())
+            print("learning rate")
+            print(text_plot(history.steps["learning_rate"]))
+        seconds = float(history.epochs["seconds"].sum())
+        print(f"seed {seed}: accuracy {accuracies[-1]:.2f} % after {seconds:.1f} s")
+        if out is not None:
+            history.to_csv(out / f"{name}_steps.csv", "steps")
+            history.to_csv(out / f"{name}_epochs.csv", "epochs")
+            save(plot_history(history, title=str(lr)), out / f"{name}.png")
+    if len(accuracies) > 1:
+        spread = np.std(accuracies, ddof=1)
+        print(
+            f"{len(accuracies)} seeds: accuracy {np.mean(accuracies):.3f} +- {spread:.3f} % "
+            f"(from {min(accuracies):.2f} to {max(accuracies):.2f})"
+        )
+    if out is not None:
+        print(f"wrote {out}{'/run.png' if options.seeds == 1 else ''} and the records beside it")
+
+
+def _recipe(options: argparse.Namespace) -> dict[str, Any]:
+    """The settings of the recipe, each replaced where the command line gives another."""
+    from jaxlr.train.recipes import RECIPES
+
+    name = options.recipe or ("digits" if options.data == "digits" else "fast")
+    if name not in RECIPES:
+        raise ValueError(f"`--recipe` must be one of {', '.join(RECIPES)}, got {name!r}.")
+    given = {key: value for key, value in vars(options).items() if value is not None}
+    settings = {**vars(RECIPES[name]), **{k: given[k] for k in vars(RECIPES[name]) if k in given}}
+    for key in ("epochs", "batch_size"):
+        if settings[key] < 1:
+            raise ValueError(
+                f"`--{key.replace('_', '-')}` must be at least 1, got {settings[key]}."
+            )
+    return settings
+
+
+def _split(data: Any, hold_out: int) -> tuple[Any, Any]:
+    """The data to train on and to validate on."""
+    train, test = data[:2], data[2:]
+    if hold_out == 0:
+        return train, test
+    if not 0 < hold_out < len(train[0]):
+        raise ValueError(
+            f"`--hold-out` must be from 0 to {len(train[0]) - 1}, fewer than the training "
+            f"examples, got {hold_out}."
+        )
+    return tuple(x[:-hold_out] for x in train), tuple(x[-hold_out:] for x in train)

@@ -1,0 +1,150 @@
+"""Pictures of schedules and of training runs, for files and for a plain terminal.
+
+The pictures for files need matplotlib (``pip install "jaxlr[plot]"``), but no screen.
+"""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from jax.typing import ArrayLike
+
+from jaxlr._files import write_whole
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["plot_history", "plot_schedules", "save", "text_plot"]
+
+Curve = Callable[[ArrayLike], ArrayLike]
+
+_MOST_POINTS = 2000
+
+
+def plot_schedules(
+    schedules: Curve | Mapping[str, Curve] | Sequence[Curve], steps: int
+) -> "Figure":
+    """Draws schedules over the first ``steps`` counts.
+
+    Args:
+      schedules: one schedule, several, or several by their labels. A :class:`jaxlr.Schedule`
+        without a label is labelled by its text.
+      steps: the number of counts; at most 2000 of them, evenly spread, are evaluated.
+
+    Returns:
+      A matplotlib figure. In a notebook it shows itself; :func:`save` writes it to a file.
+
+    >>> import jaxlr
+    >>> from jaxlr.plot import plot_schedules
+    >>> figure = plot_schedules(jaxlr.cosine_decay_schedule(0.1, 100), steps=120)
+    >>> figure.axes[0].get_xlabel()
+    'step'
+    """
+    if callable(schedules):
+        schedules = [schedules]
+    if not isinstance(schedules, Mapping):
+        schedules = {repr(schedule): schedule for schedule in schedules}
+    if steps < 1:
+        raise ValueError(f"`steps` must be at least 1, got {steps}.")
+    counts = np.unique(np.linspace(0, steps - 1, min(steps, _MOST_POINTS)).astype(np.int64))
+    figure = _figure(1)
+    axes = figure.axes[0]
+    for label, schedule in schedules.items():
+        axes.plot(counts, np.asarray(schedule(counts)), label=label)
+    axes.set_xlabel("step")
+    axes.set_ylabel("value")
+    axes.legend(fontsize="small")
+    return figure
+
+
+def plot_history(history: Any, title: str = "") -> "Figure":
+    """Draws a training run: its rate, its loss, and its accuracy where it was measured.
+
+    Args:
+      history: the :class:`jaxlr.train.History` of a run.
+      title: a line above the picture, such as the text of the schedule.
+
+    Returns:
+      A matplotlib figure with one panel for each of the three, over the steps.
+    """
+    steps, epochs = history.steps, history.epochs
+    names = ["learning_rate", "loss", *(["accuracy"] if "accuracy" in steps else [])]
+    figure = _figure(len(names))
+    per_epoch = len(steps["step"]) // max(len(epochs["epoch"]), 1)
+    for axes, name in zip(figure.axes, names, strict=True):
+        values = np.asarray(steps[name], np.float64)
+        if name == "learning_rate":
+            axes.plot(steps["step"], values)
+        else:
+            axes.plot(steps["step"], values, color="0.8", linewidth=0.8, label="each step")
+            window = max(1, min(per_epoch, len(values) // 20))
+            smooth = np.convolve(values, np.full(window, 1 / window), mode="valid")
+            axes.plot(steps["step"][window - 1 :], smooth, label=f"mean of {window} steps")
+            if f"validation_{name}" in epochs:
+                ends = np.asarray(epochs["epoch"]) * per_epoch
+                axes.plot(ends, epochs[f"validation_{name}"], "o-", label="validation")
+            axes.legend(fontsize="small")
+        axes.set_ylabel(name.replace("_", " "))
+        axes.set_xlabel("step")
+    figure.suptitle(title, fontsize="small", wrap=True)
+    return figure
+
+
+def _figure(panels: int) -> "Figure":
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError('Pictures need matplotlib: pip install "jaxlr[plot]".') from error
+    figure = Figure(figsize=(6.4 if panels == 1 else 4.2 * panels, 3.6), layout="constrained")
+    for axes in figure.subplots(1, panels, squeeze=False).flat:
+        axes.grid(alpha=0.3)
+    return figure
+
+
+def save(figure: "Figure", path: str | os.PathLike[str]) -> None:
+    """Writes a figure to a file, whole or not at all; its ending says which kind (.png, .svg)."""
+    kind = os.path.splitext(path)[1].lstrip(".")
+    if not kind:
+        raise ValueError(f"`path` must have an ending, such as '.png', got {os.fspath(path)!r}.")
+    with write_whole(path, "wb") as stream:
+        figure.savefig(stream, format=kind, dpi=150)
+
+
+_EIGHTHS = " ▁▂▃▄▅▆▇█"
+
+
+def text_plot(values: npt.ArrayLike, width: int = 72, height: int = 8, unit: str = "step") -> str:
+    """Draws a curve with block characters, for a terminal.
+
+    Args:
+      values: the values, at evenly spaced counts from 0.
+      width: the width of the picture in characters, without its scale.
+      height: the height in lines.
+      unit: what is counted.
+
+    Returns:
+      The picture, lines separated by line feeds.
+
+    >>> import jaxlr, numpy as np
+    >>> from jaxlr.plot import text_plot
+    >>> print(text_plot(jaxlr.linear_schedule(1.0, 0.0, 15)(np.arange(16)), width=16, height=2))
+              1 ┤█▇▆▅▄▃▂▁
+              0 ┤████████▇▆▅▄▃▂▁
+                └0 … 15 step
+    """
+    curve = np.asarray(values, np.float64).ravel()
+    if curve.size == 0:
+        raise ValueError("`values` must have at least one value, got none.")
+    columns = curve[np.linspace(0, curve.size - 1, min(width, curve.size)).round().astype(int)]
+    finite = columns[np.isfinite(columns)]
+    low, high = (min(finite.min(), 0.0), finite.max()) if finite.size else (0.0, 0.0)
+    span = high - low or 1.0
+    eighths = np.round(np.nan_to_num((columns - low) / span, posinf=1.0) * 8 * height).astype(int)
+    lines = []
+    for row in reversed(range(height)):
+        bar = "".join(_EIGHTHS[level] for level in np.clip(eighths - 8 * row, 0, 8))
+        label = f"{high:.4g}" if row == height - 1 else f"{low:.4g}" if row == 0 else ""
+        lines.append(f"{label:>11} ┤{bar}".rstrip())
+    return "\n".join([*lines, f"{'':>12}└0 … {curve.size - 1} {unit}"])
