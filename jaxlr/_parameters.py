@@ -7,7 +7,7 @@ known are checked: a tracer has no value yet.
 
 import math
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -18,7 +18,7 @@ from jax.typing import ArrayLike
 
 from jaxlr import _numerics, _text
 
-__all__ = ["Fraction", "NonNegative", "Period", "Positive", "Steps", "Value"]
+__all__ = ["Boundaries", "Fraction", "NonNegative", "Period", "Positive", "Steps", "Value"]
 
 
 def is_static(value: Any) -> bool:
@@ -164,6 +164,12 @@ Steps = Annotated[
     Number("Give a number of steps; 0 leaves the phase out.", least=0.0, counted=True),
 ]
 """The length or the begin of a phase in steps; a phase of length 0 is over at once."""
+
+Boundaries = Annotated[
+    ArrayLike | Sequence[ArrayLike],
+    Number("Give the counts in steps from the start of training.", least=0.0, counted=True),
+]
+"""Counts at which something changes, in increasing order: a list or an array."""
 
 Period = Annotated[
     ArrayLike,

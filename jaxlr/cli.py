@@ -170,11 +170,10 @@ def _recipe(options: argparse.Namespace) -> dict[str, Any]:
         raise ValueError(f"`--recipe` must be one of {', '.join(RECIPES)}, got {name!r}.")
     given = {key: value for key, value in vars(options).items() if value is not None}
     settings = {**vars(RECIPES[name]), **{k: given[k] for k in vars(RECIPES[name]) if k in given}}
-    for key in ("epochs", "batch_size"):
-        if settings[key] < 1:
-            raise ValueError(
-                f"`--{key.replace('_', '-')}` must be at least 1, got {settings[key]}."
-            )
+    for key in ("epochs", "batch_size", "seeds"):
+        value = {**given, **settings}[key]
+        if value < 1:
+            raise ValueError(f"`--{key.replace('_', '-')}` must be at least 1, got {value}.")
     return settings
 
 

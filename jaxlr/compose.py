@@ -10,7 +10,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from jaxlr import _numerics
-from jaxlr._parameters import Kind, Steps
+from jaxlr._parameters import Boundaries, Kind
 from jaxlr.schedule import Schedule, schedule
 
 __all__ = ["join_schedules", "wrap"]
@@ -69,7 +69,7 @@ def _check_join(schedules: Sequence[Schedule], boundaries: ArrayLike) -> None:
 @schedule(check=_check_join)
 def join_schedules(
     schedules: Annotated[Sequence[Callable[[ArrayLike], ArrayLike]], _Schedules()],
-    boundaries: Steps,
+    boundaries: Boundaries,
 ) -> Schedule:
     """One schedule after another, each with its own count from 0.
 
@@ -122,10 +122,10 @@ def _stack(schedules: Sequence[Schedule]) -> Schedule:
 
 @schedule
 def _pieces(
-    count: jax.Array, stacks: Any, group: ArrayLike, place: ArrayLike, boundaries: Steps
+    count: jax.Array, stacks: Any, group: ArrayLike, place: ArrayLike, boundaries: Boundaries
 ) -> jax.Array:
     """The expanded form of a join: piece i is schedule ``place[i]`` in ``stacks[group[i]]``."""
-    count, steps = _numerics.as_steps(count, boundaries)
+    count, steps = _numerics.as_steps(count, jnp.asarray(boundaries))
     group, place = jnp.asarray(group), jnp.asarray(place)
     starts = jnp.concatenate([jnp.zeros(1, steps.dtype), steps])
     lengths = jnp.diff(starts, append=jnp.full(1, _numerics.largest(steps.dtype)))

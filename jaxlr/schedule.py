@@ -377,12 +377,21 @@ def parse(text: str, **numbers: float) -> Schedule:
     return _text.parse(text, families(), numbers)
 
 
+class Decorator(Protocol):
+    """What :func:`schedule` returns when it is given options only."""
+
+    @overload
+    def __call__(self, function: Callable[P, Schedule], /) -> Constructor[P]: ...
+    @overload
+    def __call__(self, function: Callable[Concatenate[Any, P], ArrayLike], /) -> Constructor[P]: ...
+
+
 @overload
 def schedule(function: Callable[P, Schedule], /) -> Constructor[P]: ...
 @overload
 def schedule(function: Callable[Concatenate[Any, P], ArrayLike], /) -> Constructor[P]: ...
 @overload
-def schedule(*, check: Callable[..., None]) -> Callable[[Callable[..., Any]], Any]: ...
+def schedule(*, check: Callable[..., None]) -> Decorator: ...
 def schedule(function: Any = None, /, *, check: Any = None) -> Any:
     """Makes a family of schedules out of a function; see the top of this page.
 

@@ -674,7 +674,15 @@ def _interpolation(
     return blend(values[left], values[right], *fraction)
 
 
-@schedule
+def _check_onecycle(*, pct_start: ArrayLike, pct_final: ArrayLike, **_: Any) -> None:
+    if np.any(np.asarray(pct_start) > np.asarray(pct_final)):
+        raise ValueError(
+            f"linear_onecycle_schedule: `pct_final` must be at least `pct_start`, got {pct_final} "
+            f"and {pct_start}. Both are parts of the whole cycle."
+        )
+
+
+@schedule(check=_check_onecycle)
 def linear_onecycle_schedule(
     transition_steps: Period,
     peak_value: Value,

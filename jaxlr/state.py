@@ -63,8 +63,7 @@ def current_value(
     cure = (
         f"It holds {', '.join(known)}; hand over the part that holds the one meant."
         if known
-        else "Make the optimizer by optax.inject_hyperparams(optax.adam)(learning_rate=lr), or give "
-        "`schedule` as well."
+        else "Give `schedule`, or make the optimizer by optax.inject_hyperparams."
     )
     return _plain(_only(values, f"`{name}`", cure))
 

@@ -53,6 +53,11 @@ import jaxlr
             ["`decay_steps`", "10", "5", "warm-up included"],
         ),
         (
+            lambda: jaxlr.linear_onecycle_schedule(10, 0.1, 0.5, 0.4),
+            ValueError,
+            ["`pct_final`", "0.4", "0.5"],
+        ),
+        (
             lambda: jaxlr.piecewise_constant_schedule(0.1, {5: -2.0}),
             ValueError,
             ["`boundaries_and_scales`", "-2"],

@@ -55,7 +55,7 @@ def test_other_hyperparameters_are_read_by_name():
 
 
 def test_what_is_missing_or_ambiguous_is_said():
-    with pytest.raises(ValueError, match=r"inject_hyperparams.*`schedule`"):
+    with pytest.raises(ValueError, match=r"`schedule`.*inject_hyperparams"):
         jaxlr.current_value(after(optax.adam(LR), 1))
     with pytest.raises(ValueError, match="count of a schedule, got 0"):
         jaxlr.current_value(after(optax.adam(0.1), 1), schedule=LR)

@@ -25,6 +25,8 @@ jaxlr.exponential_decay(0.1, 1000, 0.96, staircase="yes")  # type: ignore[arg-ty
 jaxlr.piecewise_interpolate_schedule("cubic", 0.1)  # type: ignore[arg-type]
 jaxlr.piecewise_constant_schedule(0.1, {30: 0.1})
 jaxlr.join_schedules([lr, lambda count: 0.1], [10])
+jaxlr.join_schedules([lr], boundary=10)  # type: ignore[call-arg]
+jaxlr.warmup_cosine_decay_schedule(0.0, 0.1, 10)  # type: ignore[call-arg]
 
 
 @jaxlr.schedule

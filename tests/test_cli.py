@@ -1,0 +1,85 @@
+"""The command line, as a user calls it."""
+
+import csv
+import subprocess
+import sys
+
+import pytest
+
+import jaxlr
+from jaxlr.cli import main
+
+
+def test_list_names_every_family(capsys):
+    assert main(["list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert {line.split()[0] for line in lines} >= set(jaxlr.schedules.__all__)
+    assert "cosine wave" in next(line for line in lines if line.startswith("cosine_decay"))
+
+
+def test_show_draws_schedules(capsys, tmp_path):
+    pytest.importorskip("matplotlib")
+    picture = tmp_path / "two.png"
+    texts = ["linear_schedule(1, 0, total_steps)", "step_decay(1, 30)"]
+    assert main(["show", *texts, "--steps", "90", "--out", str(picture)]) == 0
+    out = capsys.readouterr().out
+    assert "transition_steps=90" in out
+    assert out.count("┤") == 16
+    assert picture.stat().st_size > 1000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["show", "cosine(1)"], "`cosine`"),
+        (["show", "constant_schedule()"], "'value'"),
+        (["show", "constant_schedule(1)", "--steps", "0"], "`--steps`"),
+        (["train", "--data", "letters"], "letters"),
+        (["train", "--model", "transformer"], "`--model`"),
+        (["train", "--recipe", "slow"], "`--recipe`"),
+        (["train", "--epochs", "0"], "`--epochs`"),
+        (["train", "--seeds", "0"], "`--seeds`"),
+        (["train", "--hold-out", "5000"], "`--hold-out`"),
+        (["train", "--schedule", "open('x')"], "`open`"),
+        (["train", "--data", "mnist", "--data-dir", "nowhere"], "nowhere"),
+    ],
+)
+def test_bad_input_is_one_line_on_standard_error(arguments, word, capsys):
+    if arguments[0] == "train":
+        pytest.importorskip("jaxlr.train.fit")
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("jaxlr: ")
+    assert word in error
+    assert "Traceback" not in error
+
+
+def test_train_learns_the_digits_and_writes_its_record(tmp_path):
+    """In a process of its own, as a newcomer runs it."""
+    pytest.importorskip("jaxlr.train.fit")
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "jaxlr", "train", "--epochs", "3", "--out", str(out)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "learning rate" in done.stdout
+    assert {path.name for path in out.iterdir()} == {
+        "run.png",
+        "run_steps.csv",
+        "run_epochs.csv",
+    }
+    with open(out / "run_epochs.csv") as stream:
+        rows = list(csv.DictReader(stream))
+    assert len(rows) == 3
+    assert float(rows[-1]["validation_accuracy"]) > 0.9
+    with open(out / "run_steps.csv") as stream:
+        rates = [float(row["learning_rate"]) for row in csv.DictReader(stream)]
+    assert len(rates) == 3 * (1437 // 32)
+    assert rates[0] == pytest.approx(0.004 / 25, rel=1e-6)
+
+
+def test_several_seeds_have_a_mean_and_a_spread(capsys):
+    pytest.importorskip("jaxlr.train.fit")
+    arguments = ["train", "--epochs", "1", "--seeds", "2", "--hold-out", "100", "--quiet"]
+    assert main(arguments) == 0
+    out = capsys.readouterr().out
+    assert "on 1337 images" in out
+    assert "2 seeds: accuracy" in out

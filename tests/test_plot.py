@@ -1,0 +1,74 @@
+"""Pictures of schedules: what is drawn, and that files are whole."""
+
+import numpy as np
+import pytest
+
+import jaxlr
+from jaxlr.plot import plot_history, plot_schedules, save, text_plot
+
+
+def test_curves_are_drawn_with_their_values():
+    pytest.importorskip("matplotlib")
+    lr = jaxlr.cosine_decay_schedule(0.1, 100)
+    figure = plot_schedules({"cosine": lr, "half": lambda count: lr(count) / 2}, steps=120)
+    cosine, half = figure.axes[0].get_lines()
+    np.testing.assert_array_equal(cosine.get_xdata(), np.arange(120))
+    np.testing.assert_array_equal(cosine.get_ydata(), lr(np.arange(120)))
+    np.testing.assert_allclose(half.get_ydata(), lr(np.arange(120)) / 2)
+    assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == [
+        "cosine",
+        "half",
+    ]
+    long = plot_schedules(lr, steps=10**9).axes[0].get_lines()[0].get_xdata()
+    assert (long[0], long[-1], len(long)) == (0, 10**9 - 1, 2000)
+
+
+def test_a_run_is_drawn_with_its_rate_loss_and_validation():
+    pytest.importorskip("matplotlib")
+    history = pytest.importorskip("jaxlr.train.history").History()
+    for epoch in (1, 2):
+        steps = {name: np.linspace(1, 0.5, 10) for name in ("learning_rate", "loss", "accuracy")}
+        steps["step"] = np.arange(10) + 10 * (epoch - 1)
+        history = history.add(steps, {"epoch": epoch, "validation_loss": 0.5 / epoch})
+    rate, loss, accuracy = plot_history(history, title="a run").axes
+    assert rate.get_ylabel() == "learning rate"
+    np.testing.assert_array_equal(rate.get_lines()[0].get_ydata(), history.steps["learning_rate"])
+    np.testing.assert_array_equal(loss.get_lines()[2].get_ydata(), [0.5, 0.25])
+    np.testing.assert_array_equal(loss.get_lines()[2].get_xdata(), [10, 20])
+    assert accuracy.get_ylabel() == "accuracy"
+
+
+@pytest.mark.parametrize(("name", "magic"), [("a.png", b"\x89PNG"), ("b/c.svg", b"<?xml")])
+def test_files_are_written_whole(tmp_path, name, magic):
+    pytest.importorskip("matplotlib")
+    save(plot_schedules(jaxlr.constant_schedule(0.1), 10), tmp_path / name)
+    assert (tmp_path / name).read_bytes().startswith(magic)
+    assert [path.name for path in (tmp_path / name).parent.iterdir()] == [(tmp_path / name).name]
+
+
+def test_a_failed_picture_leaves_what_was_there(tmp_path):
+    pytest.importorskip("matplotlib")
+    path = tmp_path / "a.nothing"
+    path.write_text("before")
+    with pytest.raises(ValueError, match="nothing"):
+        save(plot_schedules(jaxlr.constant_schedule(0.1), 10), path)
+    assert path.read_text() == "before"
+    assert list(tmp_path.iterdir()) == [path]
+    with pytest.raises(ValueError, match="`path`"):
+        save(plot_schedules(jaxlr.constant_schedule(0.1), 10), tmp_path / "a")
+
+
+def test_a_terminal_shows_the_shape():
+    top, *_, bottom, scale = text_plot([0, 1, 2, 3], width=4, height=3).splitlines()
+    assert top.split("┤") == ["          3 ", "   █"]
+    assert bottom.split("┤") == ["          0 ", " ███"]
+    assert scale.endswith("0 … 3 step")
+    assert "nan" not in text_plot([np.nan, 1.0, np.inf])
+    assert text_plot([0.0, 0.0]).count("█") == 0
+    with pytest.raises(ValueError, match="`values`"):
+        text_plot([])
+
+
+def test_bad_lengths_are_named():
+    with pytest.raises(ValueError, match="`steps` must be at least 1, got 0"):
+        plot_schedules(jaxlr.constant_schedule(0.1), steps=0)
