@@ -1,0 +1,38 @@
+"""Training Flax models under a schedule; needs ``pip install "jaxlr[train]"``.
+
+* :func:`fit` trains one model: any parameters, any loss, one compiled call per epoch.
+* :func:`load` gives MNIST, Fashion-MNIST or the embedded 8x8 digits; ``MODELS`` three classifiers;
+  :func:`classification` the functions that ``fit`` needs to train one of them.
+* :data:`RECIPES` are settings that train well.
+"""
+
+from importlib.util import find_spec as _find_spec
+
+for _name in ("flax", "orbax", "rich"):
+    if _find_spec(_name) is None:
+        raise ImportError(f'jaxlr.train needs the package {_name}: pip install "jaxlr[train]".')
+
+from jaxlr.train.classification import Classification, classification
+from jaxlr.train.data import Dataset, load
+from jaxlr.train.early_stopping import EarlyStopping
+from jaxlr.train.fit import FitResult, fit
+from jaxlr.train.history import History
+from jaxlr.train.models import CNN, MLP, MODELS, FastCNN
+from jaxlr.train.recipes import RECIPES, Recipe
+
+__all__ = [
+    "CNN",
+    "MLP",
+    "MODELS",
+    "RECIPES",
+    "Classification",
+    "Dataset",
+    "EarlyStopping",
+    "FastCNN",
+    "FitResult",
+    "History",
+    "Recipe",
+    "classification",
+    "fit",
+    "load",
+]

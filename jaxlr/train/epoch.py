@@ -1,0 +1,400 @@
+"""One epoch of training, as pure functions that a caller may compile, map or distribute.
+
+* :func:`start` draws the parameters and makes the optimizer's state;
+* :func:`train_epoch` updates both once per batch of a reshuffled data set, and records every step;
+* :func:`evaluate` averages metrics over a data set.
+
+Their first arguments, up to ``batch_size``, are structure: functions and sizes, which can be static
+arguments of ``jax.jit``. All others are arrays or pytrees of arrays. Schedules are among these, so
+that another schedule of the same family is the same program, and many runs at once are
+``jax.vmap`` over the state, the schedules and the key, with the data and the epoch shared.
+
+The learning rate and all other scheduled hyperparameters come to the optimizer through
+``optax.inject_hyperparams``; :func:`split_optimizer` says which these are. The optimizer sees
+gradients and parameters of 16 bits in float32, and keeps its moments so: in bfloat16 a second
+moment with decay 0.999 never decays, since 0.999 itself rounds to 1.
+"""
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax import lax
+from jax.typing import ArrayLike
+from optax import GradientTransformationExtraArgs
+
+from jaxlr.compose import wrap
+from jaxlr.schedule import Schedule
+from jaxlr.schedules import constant_schedule
+
+__all__ = [
+    "LossMetric",
+    "Optimizer",
+    "TrainState",
+    "as_schedule",
+    "evaluate",
+    "num_examples",
+    "split_optimizer",
+    "start",
+    "train_epoch",
+]
+
+Init = Callable[[jax.Array], Any]
+Loss = Callable[[Any, Any], Any]
+Metric = Callable[[Any, Any], Mapping[str, jax.Array]]
+
+
+class TrainState(NamedTuple):
+    """What training changes.
+
+    Attributes:
+      params: the parameters of the model.
+      opt_state: the state of the optimizer; ``opt_state.count`` is the number of updates so far
+        and ``opt_state.hyperparams`` has the values that the last one used.
+    """
+
+    params: Any
+    opt_state: Any
+
+
+class Optimizer(NamedTuple):
+    """The part of an optimizer that is structure, in a form that can be compared and hashed.
+
+    Attributes:
+      factory: makes the optimizer from keyword arguments.
+      leaves: its fixed arguments, flattened.
+      structure: how to unflatten them to a dict.
+    """
+
+    factory: Callable[..., Any]
+    leaves: tuple[Any, ...]
+    structure: Any
+
+    @property
+    def fixed(self) -> dict[str, Any]:
+        """The arguments that are compiled in, by name."""
+        arguments: dict[str, Any] = jax.tree.unflatten(self.structure, self.leaves)
+        return arguments
+
+    def build(self, hyperparameters: Mapping[str, Any]) -> GradientTransformationExtraArgs:
+        """Makes the optimizer, with the given schedules for the arguments that are not fixed."""
+
+        def factory(**values: Any) -> Any:
+            return self.factory(**self.fixed, **values)
+
+        # inject_hyperparams takes every callable for a schedule and every number for a traced one.
+        # It is shown the schedules alone: a weight decay mask stays a mask, a size stays a size.
+        keyword = inspect.Parameter.KEYWORD_ONLY
+        signature = inspect.Signature([inspect.Parameter(k, keyword) for k in hyperparameters])
+        factory.__signature__ = signature  # type: ignore[attr-defined]
+        inject = optax.inject_hyperparams(factory, hyperparam_dtype=jnp.float32)
+        return inject(**hyperparameters)
+
+
+def as_schedule(schedule: Any, name: str = "schedule") -> Any:
+    """Returns a schedule in the form to hand to compiled code.
+
+    Args:
+      schedule: a :class:`jaxlr.Schedule`, a function of the count, a number, or a stateful schedule
+        of optax (with ``init`` and ``update``) that is a pytree.
+      name: what to call it in errors.
+
+    Returns:
+      The schedule, a pytree of arrays. A stateful one is returned as it is.
+
+    Raises:
+      TypeError: if it is none of these.
+
+    >>> as_schedule(0.1)(5)
+    Array(0.1, dtype=float32)
+    """
+    if _is_stateful(schedule):
+        return schedule
+    if not isinstance(schedule, Schedule):
+        if callable(schedule):
+            schedule = wrap(schedule)
+        elif isinstance(schedule, int | float | np.number | np.ndarray | jax.Array):
+            schedule = constant_schedule(schedule)
+        else:
+            raise TypeError(
+                f"`{name}` must be a schedule, a function of the count or a number, got "
+                f"{schedule!r}. A text is read by jaxlr.parse."
+            )
+    return schedule.as_arrays()
+
+
+def _is_stateful(value: Any) -> bool:
+    return callable(value) and hasattr(value, "init") and hasattr(value, "update")
+
+
+def split_optimizer(
+    optimizer: Callable[..., Any], schedule: Any
+) -> tuple[Optimizer, dict[str, Any]]:
+    """Separates an optimizer into its structure and its schedules.
+
+    Schedules are the learning rate and, among the keywords of a ``functools.partial``, each
+    :class:`jaxlr.Schedule`, each array of floats, and each function given for a parameter whose
+    default is a number. All else is compiled in, exactly as optax has it.
+
+    Args:
+      optimizer: a function with a parameter ``learning_rate`` that makes an optax optimizer, such
+        as ``optax.adam`` or ``functools.partial(optax.adamw, weight_decay=0.1, mask=mask)``.
+      schedule: the learning rate; see :func:`as_schedule`.
+
+    Returns:
+      The structure, and the schedules by parameter name.
+
+    Raises:
+      TypeError: if the optimizer is made already or has no open parameter ``learning_rate``.
+
+    >>> import functools, jaxlr, optax
+    >>> decay = jaxlr.linear_schedule(0.1, 0.0, transition_steps=100)
+    >>> optimizer, schedules = split_optimizer(
+    ...     functools.partial(optax.adamw, b2=0.99, weight_decay=decay), 0.001)
+    >>> optimizer.fixed, list(schedules)
+    ({'b2': 0.99}, ['learning_rate', 'weight_decay'])
+    """
+    factory, keywords = optimizer, {}
+    if isinstance(optimizer, functools.partial) and not optimizer.args:
+        factory, keywords = optimizer.func, optimizer.keywords
+    parameters = _parameters_of(factory)
+    if "learning_rate" not in parameters or "learning_rate" in keywords:
+        raise TypeError(
+            "`optimizer` must be a function with an open parameter `learning_rate`, got "
+            f"{optimizer!r}. Give optax.adam, not optax.adam(0.1); for other hyperparameters "
+            "give functools.partial(optax.adam, b2=0.99)."
+        )
+    fixed, schedules = {}, {"learning_rate": as_schedule(schedule)}
+    for name, value in keywords.items():
+        if _is_scheduled(value, parameters.get(name)):
+            schedules[name] = as_schedule(value, name)
+        else:
+            fixed[name] = value
+    leaves, structure = jax.tree.flatten(fixed)
+    return Optimizer(factory, tuple(leaves), structure), schedules
+
+
+def _parameters_of(factory: Any) -> Mapping[str, inspect.Parameter]:
+    if not callable(factory):
+        return {}
+    return inspect.signature(factory).parameters
+
+
+def _is_scheduled(value: Any, parameter: inspect.Parameter | None) -> bool:
+    if isinstance(value, Schedule) or _is_stateful(value):
+        return True
+    if isinstance(value, jax.Array):
+        return jnp.issubdtype(value.dtype, jnp.floating)
+    # A function for a parameter such as `mask`, whose default is None, is not a schedule.
+    default = parameter.default if parameter else None
+    is_number = isinstance(default, int | float) and not isinstance(default, bool)
+    return callable(value) and is_number
+
+
+def num_examples(data: Any, name: str = "data") -> int:
+    """Returns the common length of the arrays of a data set.
+
+    Args:
+      data: a pytree of arrays with a common leading axis.
+      name: what to call it in errors.
+
+    Returns:
+      The length of that axis.
+
+    Raises:
+      ValueError: if there is no array or no example, or the leading axes differ.
+
+    >>> import numpy as np
+    >>> num_examples((np.zeros((10, 8, 8)), np.zeros(10)))
+    10
+    """
+    shapes = [jnp.shape(leaf) for leaf in jax.tree.leaves(data)]
+    lengths = {shape[:1] for shape in shapes}
+    if len(lengths) != 1 or lengths <= {(), (0,)}:
+        raise ValueError(
+            f"`{name}` must be arrays with a common leading axis, one entry per example, got the "
+            f"shapes {shapes}."
+        )
+    return int(lengths.pop()[0])
+
+
+def start(
+    init: Init, optimizer: Optimizer, hyperparameters: Mapping[str, Any], key: jax.Array
+) -> TrainState:
+    """Makes the state before the first update.
+
+    Args:
+      init: returns the parameters, a pytree of arrays, for a random key.
+      optimizer: the structure of the optimizer.
+      hyperparameters: its schedules by parameter name.
+      key: the random key for ``init``.
+
+    Returns:
+      The state.
+    """
+    params = init(key)
+    opt_state = optimizer.build(hyperparameters).init(_widen(params))
+    return jax.tree.map(_strong, TrainState(params, opt_state))
+
+
+def train_epoch(
+    loss: Loss,
+    optimizer: Optimizer,
+    batch_size: int,
+    state: TrainState,
+    hyperparameters: Mapping[str, Any],
+    data: Any,
+    key: jax.Array,
+    epoch: ArrayLike,
+) -> tuple[TrainState, dict[str, jax.Array]]:
+    """Trains on every batch of the data once, in an order drawn from the key and the epoch.
+
+    The ``n % batch_size`` examples that come last in this order are left out; the next epoch
+    leaves out others.
+
+    Args:
+      loss: returns the mean loss over a batch for parameters and that batch; or a pair of it and a
+        dict of other means to record.
+      optimizer: the structure of the optimizer. Its ``update`` gets the loss as ``value``.
+      batch_size: the number of examples per update.
+      state: the state before the epoch.
+      hyperparameters: the schedules of the optimizer by parameter name.
+      data: a pytree of arrays with a common leading axis.
+      key: the random key of the run.
+      epoch: the number of epochs before this one.
+
+    Returns:
+      The state after the epoch, and for each of its steps: ``step``, counted from 0 over all
+      epochs; the value of each scheduled hyperparameter in this update; ``loss``; what else
+      ``loss`` returned; ``gradient_norm``, the Euclidean norm of the whole gradient.
+    """
+    examples = num_examples(data)
+    order = jax.random.permutation(jax.random.fold_in(key, epoch), examples)
+    batches = order[: examples - examples % batch_size].reshape(-1, batch_size)
+    update = optimizer.build(hyperparameters).update
+    value_and_gradient = jax.value_and_grad(functools.partial(_loss_and_means, loss), has_aux=True)
+
+    def step(state: TrainState, indices: jax.Array) -> tuple[TrainState, dict[str, jax.Array]]:
+        batch = jax.tree.map(lambda array: array[indices], data)
+        (value, means), gradient = value_and_gradient(state.params, batch)
+        gradient = _widen(gradient)
+        changes, opt_state = update(
+            gradient, state.opt_state, _widen(state.params), value=_widen(value)
+        )
+        params = optax.apply_updates(state.params, changes)
+        record = _merge(
+            {"step": state.opt_state.count},
+            opt_state.hyperparams,
+            {"loss": value, "gradient_norm": optax.tree.norm(gradient)},
+            means,
+        )
+        return TrainState(params, opt_state), _widen(record)
+
+    return lax.scan(step, state, batches)
+
+
+def evaluate(metric: Metric, batch_size: int, params: Any, data: Any) -> dict[str, jax.Array]:
+    """Averages metrics over all examples of a data set, the last incomplete batch included.
+
+    Args:
+      metric: returns a dict of arrays with one value per example for parameters and a batch.
+      batch_size: the number of examples to look at together; the result does not depend on it.
+      params: the parameters.
+      data: a pytree of arrays with a common leading axis.
+
+    Returns:
+      The mean of each metric.
+
+    Raises:
+      ValueError: if a metric has not one value per example.
+    """
+    examples = num_examples(data)
+    batch_size = min(batch_size, examples)
+    whole, rest = divmod(examples, batch_size)
+
+    def totals(begin: ArrayLike, size: int) -> dict[str, jax.Array]:
+        batch = jax.tree.map(lambda array: lax.dynamic_slice_in_dim(array, begin, size), data)
+        values = dict(metric(params, batch))
+        for name, value in values.items():
+            if jnp.shape(value) != (size,):
+                raise ValueError(
+                    f"`metric` must return one value per example: `{name}` has the shape "
+                    f"{jnp.shape(value)} for a batch of {size}. Leave the averaging to the caller."
+                )
+        return {name: jnp.sum(value, dtype=_wide(value)) for name, value in values.items()}
+
+    # First over each batch, then over the batches: a long sum in float32 loses digits.
+    batches = jnp.arange(whole) * batch_size
+    sums = jax.tree.map(jnp.sum, lax.map(lambda begin: totals(begin, batch_size), batches))
+    if rest:
+        sums = jax.tree.map(jnp.add, sums, totals(whole * batch_size, rest))
+    return {name: total / examples for name, total in sums.items()}
+
+
+@dataclass(frozen=True)
+class LossMetric:
+    """A loss as a metric: every example of a batch counts with the mean of the batch.
+
+    The mean over all examples is exact all the same, since batches weigh as much as they hold.
+
+    Attributes:
+      loss: as for :func:`train_epoch`.
+    """
+
+    loss: Loss
+
+    def __call__(self, params: Any, batch: Any) -> dict[str, jax.Array]:
+        """Returns the loss and what else it returned, repeated for each example."""
+        value, means = _loss_and_means(self.loss, params, batch)
+        size = num_examples(batch)
+        return {name: jnp.full(size, x) for name, x in _merge({"loss": value}, means).items()}
+
+
+def _loss_and_means(loss: Loss, params: Any, batch: Any) -> tuple[Any, dict[str, Any]]:
+    result = loss(params, batch)
+    value, means = result if isinstance(result, tuple) else (result, {})
+    for name, mean in means.items():
+        if jnp.shape(mean) != ():
+            raise ValueError(
+                f"`loss` must return means over the batch: `{name}` has the shape "
+                f"{jnp.shape(mean)}."
+            )
+    return value, dict(means)
+
+
+def _merge(*records: Mapping[str, Any]) -> dict[str, Any]:
+    merged: dict[str, Any] = {}
+    for record in records:
+        for name in merged.keys() & record.keys():
+            raise ValueError(f"`loss` must not return `{name}`: that name is taken in the record.")
+        merged |= record
+    return merged
+
+
+def _wide(x: ArrayLike) -> Any:
+    return jnp.promote_types(jnp.result_type(x), jnp.float32)
+
+
+def _widen(tree: Any) -> Any:
+    """Converts floats of fewer than 32 bits to float32."""
+
+    def convert(leaf: Any) -> Any:
+        floating = jnp.issubdtype(jnp.result_type(leaf), jnp.floating)
+        return jnp.asarray(leaf, _wide(leaf)) if floating else leaf
+
+    return jax.tree.map(convert, tree)
+
+
+def _strong(leaf: Any) -> Any:
+    """Fixes the dtype of a leaf that came of Python numbers.
+
+    Otherwise the first update fixes it, and the second epoch would be another program.
+    """
+    weak = isinstance(leaf, int | float) or getattr(leaf, "weak_type", False)
+    return jnp.asarray(leaf, jnp.result_type(leaf)) if weak else leaf

@@ -1,0 +1,244 @@
+"""Tests of checkpoints: a run that was interrupted is the run that was not."""
+
+import functools
+import os
+import subprocess
+import sys
+import textwrap
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+import jaxlr
+from jaxlr.train.checkpoint import Checkpoints
+from jaxlr.train.early_stopping import EarlyStopping
+from jaxlr.train.fit import fit
+
+X = np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)
+Y = X @ np.array([1.0, -2.0, 0.5], np.float32)
+TRAIN = (X, Y)
+SCHEDULE = jaxlr.cosine_decay_schedule(0.1, decay_steps=24)
+
+
+def init(key):
+    return {"w": jax.random.normal(key, (3,)), "b": jnp.zeros((), jnp.bfloat16)}
+
+
+def loss(params, batch):
+    x, y = batch
+    return jnp.mean((x @ params["w"] + params["b"] - y) ** 2), {"size": jnp.max(jnp.abs(x))}
+
+
+def train(schedule=SCHEDULE, **kwargs):
+    settings = {"epochs": 4, "batch_size": 8, "progress": False} | kwargs
+    return fit(schedule, init, loss, TRAIN, TRAIN, **settings)
+
+
+class Interruption(Exception):
+    pass
+
+
+def interrupted_after(epoch, **kwargs):
+    def stop(row):
+        if row["epoch"] == epoch:
+            raise Interruption
+
+    with pytest.raises(Interruption):
+        train(on_epoch=stop, **kwargs)
+
+
+def assert_same_run(a, b):
+    for x, y in zip(
+        jax.tree.leaves((a.params, a.state)), jax.tree.leaves((b.params, b.state)), strict=True
+    ):
+        np.testing.assert_array_equal(x, y)
+        assert x.dtype == y.dtype
+    assert list(a.history.steps) == list(b.history.steps)
+    assert list(a.history.epochs) == list(b.history.epochs)
+    for name, column in a.history.steps.items():
+        np.testing.assert_array_equal(column, b.history.steps[name])
+        assert column.dtype == b.history.steps[name].dtype
+    for name in set(a.history.epochs) - {"seconds"}:
+        np.testing.assert_array_equal(a.history.epochs[name], b.history.epochs[name])
+    assert (a.best_epoch, a.stopped_epoch, a.diverged) == (
+        b.best_epoch,
+        b.stopped_epoch,
+        b.diverged,
+    )
+
+
+@pytest.mark.parametrize("epoch", [1, 3, 4])
+def test_a_resumed_run_is_the_undisturbed_one(tmp_path, epoch):
+    optimizer = functools.partial(optax.adamw, weight_decay=jaxlr.linear_schedule(0.1, 0.0, 20))
+    interrupted_after(epoch, checkpoint=tmp_path, optimizer=optimizer)
+    rows = []
+    resumed = train(checkpoint=tmp_path, optimizer=optimizer, on_epoch=rows.append)
+    assert len(rows) == 4 - epoch  # It did go on, and not begin anew.
+    assert_same_run(resumed, train(optimizer=optimizer))
+
+
+def test_early_stopping_goes_on_where_it_was(tmp_path):
+    settings = {
+        "schedule": jaxlr.join_schedules(
+            [jaxlr.constant_schedule(0.05), jaxlr.constant_schedule(-0.05)], boundaries=[6]
+        ),
+        "epochs": 9,
+        "optimizer": optax.sgd,
+        "early_stopping": EarlyStopping("validation_loss", patience=3),
+    }
+    undisturbed = train(**settings)
+    assert (undisturbed.best_epoch, undisturbed.stopped_epoch) == (1, 4)
+    interrupted_after(2, checkpoint=tmp_path, **settings)
+    assert_same_run(train(checkpoint=tmp_path, **settings), undisturbed)
+    rows = []
+    again = train(checkpoint=tmp_path, on_epoch=rows.append, **settings)
+    assert rows == []
+    assert_same_run(again, undisturbed)
+
+
+def test_a_diverged_run_stays_so(tmp_path):
+    settings = {"schedule": 1e20, "optimizer": optax.sgd, "checkpoint": tmp_path}
+    for _ in range(2):
+        with pytest.warns(RuntimeWarning, match="learning rate of 1e.20"):
+            result = train(**settings)
+        assert result.diverged
+        assert result.history.num_epochs < 3
+
+
+def test_flax_parameters(tmp_path):
+    from jaxlr.train.classification import classification
+    from jaxlr.train.models import MLP
+
+    task = classification(MLP, input_shape=(3,), classes=2, hidden=(4,))
+    data = (X, (Y > 0).astype(np.int32))
+    settings = {"epochs": 2, "batch_size": 8, "progress": False}
+
+    def stop(row):
+        raise Interruption
+
+    def run(**kwargs):
+        return fit(0.01, task.init, task.loss, data, data, metric=task.metric, **settings, **kwargs)
+
+    with pytest.raises(Interruption):
+        run(checkpoint=tmp_path, on_epoch=stop)
+    assert_same_run(run(checkpoint=tmp_path), run())
+
+
+def test_a_fresh_process_resumes_bit_for_bit(tmp_path):
+    program = textwrap.dedent(
+        """
+        import sys
+        sys.path.insert(0, sys.argv[1])
+        import numpy as np
+        import test_checkpoint as t
+        schedule = lambda count: 0.1 / (1 + count)
+        if sys.argv[3] == "interrupt":
+            t.interrupted_after(2, schedule=schedule, checkpoint=sys.argv[2])
+        else:
+            result = t.train(schedule, checkpoint=sys.argv[2])
+            np.savez(sys.argv[3], loss=result.history.steps["loss"], w=result.params["w"])
+        """
+    )
+    for last in ("interrupt", str(tmp_path / "result.npz")):
+        args = [sys.executable, "-c", program, os.path.dirname(__file__), tmp_path / "run", last]
+        done = subprocess.run(args, capture_output=True, text=True, check=False, timeout=120)
+        assert (done.returncode, done.stderr) == (0, "")
+    expected = train(lambda count: 0.1 / (1 + count))
+    with np.load(tmp_path / "result.npz") as result:
+        np.testing.assert_array_equal(result["loss"], expected.history.steps["loss"])
+        np.testing.assert_array_equal(result["w"], expected.params["w"])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            {"schedule": SCHEDULE.replace(init_value=0.2)},
+            r"schedule: .*=0.1.* there, .*=0.2.* here",
+        ),
+        ({"epochs": 5}, "  epochs: 4 there, 5 here\n"),
+        ({"batch_size": 10}, "  batch_size: 8 there, 10 here\n"),
+        ({"seed": 1}, "  seed: 0 there, 1 here\n"),
+        ({"optimizer": functools.partial(optax.adam, b2=0.9)}, r"  optimizer: .*b2=0.9"),
+        ({"early_stopping": EarlyStopping()}, r"  early_stopping: None there, EarlyStopping"),
+    ],
+)
+def test_another_configuration_is_refused(tmp_path, saved, change, message):
+    before = sorted(saved.rglob("*"))
+    with pytest.raises(ValueError, match=message) as error:
+        train(checkpoint=saved, **change)
+    assert str(error.value).count(" there, ") == 1
+    assert sorted(saved.rglob("*")) == before
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("saved")
+    interrupted_after(1, checkpoint=directory)
+    return directory
+
+
+def test_another_function_of_the_same_name_is_refused(tmp_path):
+    interrupted_after(1, schedule=optax.cosine_decay_schedule(0.1, 24), checkpoint=tmp_path)
+    with pytest.raises(ValueError, match="`schedule` does not give the learning rates"):
+        train(optax.cosine_decay_schedule(0.1, 30), checkpoint=tmp_path)
+    train(optax.cosine_decay_schedule(0.1, 24), checkpoint=tmp_path)
+
+
+def test_a_run_that_is_there_is_not_overwritten(saved):
+    with pytest.raises(FileExistsError, match=r"saved after epoch 1.*another directory"):
+        train(checkpoint=saved, resume=False)
+
+
+def test_no_resume_is_fine_where_there_is_nothing(tmp_path):
+    train(checkpoint=tmp_path / "new" / "folder", resume=False)
+    assert sorted(path.name for path in (tmp_path / "new" / "folder").iterdir()) == ["4"]
+
+
+def test_a_checkpoint_that_was_not_finished_does_not_count(tmp_path, monkeypatch):
+    state = {"w": jnp.ones(3)}
+    with Checkpoints(tmp_path, {}) as checkpoints:
+        checkpoints.save(1, state, {"loss": np.ones(2)})
+
+    class Power(Exception):
+        pass
+
+    def cut(*args, **kwargs):
+        raise Power
+
+    with Checkpoints(tmp_path, {}) as checkpoints, monkeypatch.context() as patch:
+        patch.setattr(os, "rename", cut)
+        patch.setattr(os, "replace", cut)
+        with pytest.raises(Power):
+            checkpoints.save(2, {"w": jnp.zeros(3)}, {"loss": np.ones(4)})
+    with Checkpoints(tmp_path, {}) as checkpoints:
+        restored, record = checkpoints.restore(state)
+    np.testing.assert_array_equal(restored["w"], 1.0)
+    assert record["loss"].shape == (2,)
+
+
+def test_an_empty_directory_has_nothing_to_restore(tmp_path):
+    with Checkpoints(tmp_path, {}) as checkpoints:
+        assert checkpoints.restore({"w": jnp.ones(3)}) is None
+
+
+def test_arrays_that_were_free_to_move_stay_so(tmp_path):
+    device = jax.devices()[0]
+    key = jax.random.key(0)
+    state = {"free": jnp.ones(3), "bound": jax.device_put(jnp.ones(3), device), "key": key}
+    assert [state[name].committed for name in sorted(state)] == [True, False, False]
+    with Checkpoints(tmp_path, {}) as checkpoints:
+        checkpoints.save(1, state, {"loss": np.ones(2)})
+        restored, _ = checkpoints.restore(state)
+    assert [restored[name].committed for name in sorted(state)] == [True, False, False]
+    assert restored["key"] == key
+
+
+def test_it_is_quiet(tmp_path, capfd, caplog):
+    train(checkpoint=tmp_path, epochs=1)
+    train(checkpoint=tmp_path, epochs=1)
+    assert capfd.readouterr() == ("", "")
+    assert [record.message for record in caplog.records if record.levelname != "INFO"] == []

@@ -1,0 +1,574 @@
+"""Tests of one training run: against a hand-written optax loop, and against its own promises."""
+
+import csv
+import functools
+import io
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+import jaxlr
+from jaxlr.train.early_stopping import EarlyStopping
+from jaxlr.train.epoch import evaluate, split_optimizer, start, train_epoch
+from jaxlr.train.fit import fit
+
+N = 50
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(N, 3)).astype(np.float32)
+Y = (X @ np.array([1.0, -2.0, 0.5], np.float32) + 0.1 * RNG.normal(size=N)).astype(np.float32)
+TRAIN = (X, Y)
+
+TRACES = {"loss": 0, "metric": 0, "init": 0}
+
+
+def init(key):
+    TRACES["init"] += 1
+    return {"w": 0.1 * jax.random.normal(key, (3,)), "b": jnp.zeros(())}
+
+
+def predict(params, x):
+    return x @ params["w"] + params["b"]
+
+
+def loss(params, batch):
+    TRACES["loss"] += 1
+    x, y = batch
+    error = predict(params, x) - y
+    return jnp.mean(error**2), {"mae": jnp.mean(jnp.abs(error))}
+
+
+def metric(params, batch):
+    TRACES["metric"] += 1
+    x, y = batch
+    return {"loss": (predict(params, x) - y) ** 2, "close": jnp.abs(predict(params, x) - y) < 1.0}
+
+
+def train(schedule, *args, **kwargs):
+    settings = {"epochs": 3, "batch_size": 8, "progress": False} | kwargs
+    return fit(schedule, init, loss, TRAIN, *args, **settings)
+
+
+def same(a, b):
+    assert jax.tree.structure(a) == jax.tree.structure(b)
+    for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True):
+        np.testing.assert_array_equal(x, y)
+        assert x.dtype == y.dtype
+
+
+def by_hand(tx, epochs=3, batch_size=8, seed=0):
+    """The same training as a plain loop: optax used directly, one jitted call per step."""
+    init_key, order_key = jax.random.split(jax.random.key(seed))
+    params = init(init_key)
+    state = tx.init(params)
+
+    @jax.jit
+    def step(params, state, batch):
+        (value, _), grads = jax.value_and_grad(loss, has_aux=True)(params, batch)
+        updates, state = tx.update(grads, state, params)
+        return optax.apply_updates(params, updates), state, value, optax.tree.norm(grads)
+
+    losses, norms = [], []
+    for epoch in range(epochs):
+        order = jax.random.permutation(jax.random.fold_in(order_key, epoch), N)
+        for i in range(N // batch_size):
+            chosen = order[i * batch_size : (i + 1) * batch_size]
+            params, state, value, norm = step(params, state, (X[chosen], Y[chosen]))
+            losses.append(value)
+            norms.append(norm)
+    return params, np.array(losses), np.array(norms)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "make"),
+    [
+        (optax.adam, optax.adam),
+        (
+            functools.partial(
+                optax.adamw, b2=0.9, weight_decay=0.3, mask=lambda p: {"w": True, "b": False}
+            ),
+            lambda lr: optax.adamw(lr, b2=0.9, weight_decay=0.3, mask={"w": True, "b": False}),
+        ),
+        (
+            functools.partial(optax.adamw, weight_decay=0.3, mask={"w": True, "b": False}),
+            lambda lr: optax.adamw(lr, weight_decay=0.3, mask={"w": True, "b": False}),
+        ),
+        (
+            functools.partial(optax.sgd, momentum=0.5, nesterov=True),
+            lambda lr: optax.sgd(lr, momentum=0.5, nesterov=True),
+        ),
+        (optax.adafactor, optax.adafactor),  # It has integers that must not be traced.
+        (
+            lambda learning_rate: optax.chain(
+                optax.clip_by_global_norm(0.1), optax.sgd(learning_rate)
+            ),
+            lambda lr: optax.chain(optax.clip_by_global_norm(0.1), optax.sgd(lr)),
+        ),
+    ],
+    ids=["adam", "adamw-mask-function", "adamw-mask-tree", "sgd", "adafactor", "chain"],
+)
+def test_it_is_the_plain_optax_loop(optimizer, make):
+    schedule = jaxlr.warmup_cosine_decay_schedule(0.0, 0.1, 4, 18)
+    params, losses, norms = by_hand(make(schedule))
+    result = train(schedule, optimizer=optimizer)
+    steps = result.history.steps
+    assert list(steps) == ["step", "learning_rate", "loss", "mae", "gradient_norm"]
+    np.testing.assert_allclose(steps["loss"], losses, rtol=2e-5)
+    np.testing.assert_allclose(steps["gradient_norm"], norms, rtol=2e-5)
+    np.testing.assert_array_equal(steps["step"], np.arange(18))
+    np.testing.assert_allclose(steps["learning_rate"], schedule(np.arange(18)), rtol=1e-6, atol=0)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=2e-5), result.params, params)
+
+
+def test_weight_decay_with_a_mask_shrinks_only_what_the_mask_says():
+    def flat(params, batch):
+        return 0.0 * jnp.sum(params["w"]) * jnp.sum(batch)
+
+    result = fit(
+        0.1,
+        lambda key: {"w": jnp.ones(2), "b": jnp.ones(2)},
+        flat,
+        X,
+        epochs=1,
+        batch_size=10,
+        optimizer=functools.partial(
+            optax.adamw, weight_decay=0.5, mask=lambda params: {"w": True, "b": False}
+        ),
+        progress=False,
+    )
+    np.testing.assert_allclose(result.params["w"], 0.95**5, rtol=1e-6)
+    np.testing.assert_array_equal(result.params["b"], 1.0)
+
+
+def test_other_hyperparameters_may_be_schedules_and_are_recorded():
+    decay = jaxlr.linear_schedule(0.5, 0.0, transition_steps=18)
+    optimizer = functools.partial(
+        optax.adamw, weight_decay=decay, b1=lambda count: 0.9 / (1 + count)
+    )
+    steps = train(0.1, optimizer=optimizer).history.steps
+    assert list(steps)[:3] == ["step", "learning_rate", "loss"]
+    np.testing.assert_allclose(steps["weight_decay"], decay(np.arange(18)), rtol=1e-6)
+    np.testing.assert_allclose(steps["b1"], 0.9 / (1 + np.arange(18)), rtol=1e-6)
+    np.testing.assert_allclose(steps["learning_rate"], 0.1, rtol=1e-6)
+
+
+def test_nothing_is_compiled_again_for_other_numbers():
+    validation = (X[:21], Y[:21])
+
+    def run(peak, seed):
+        schedule = jaxlr.warmup_cosine_decay_schedule(0.0, peak, 5, 18)
+        optimizer = functools.partial(
+            optax.adamw, b2=0.95, weight_decay=jaxlr.constant_schedule(peak)
+        )
+        return train(
+            schedule,
+            validation,
+            metric=metric,
+            seed=seed,
+            optimizer=optimizer,
+            early_stopping=EarlyStopping("validation_loss"),
+        )
+
+    first = run(0.1, 0)
+    before = dict(TRACES)
+    second = run(0.2, 1)
+    assert before == TRACES
+    assert first.history.epochs["loss"][-1] != second.history.epochs["loss"][-1]
+    run(0.2, 1)
+    train(jaxlr.linear_schedule(0.1, 0.0, 18))
+    assert TRACES["loss"] > before["loss"]  # The counter does count.
+
+
+def test_python_numbers_as_parameters_compile_one_program():
+    traces = []
+
+    def count(params, batch):
+        traces.append(1)
+        return jnp.mean((params["a"] * batch - 1.0) ** 2)
+
+    settings = {"epochs": 1, "batch_size": 8, "progress": False}
+    fit(0.1, lambda key: {"a": 1.0}, count, X[:, 0], **settings)
+    once = len(traces)
+    traces.clear()
+    result = fit(0.1, lambda key: {"a": 2.0}, count, X[:, 0], **{**settings, "epochs": 3})
+    assert len(traces) == 0
+    assert once >= 1
+    assert result.history.num_epochs == 3
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [0.1, np.float32(0.1), jnp.asarray(0.1), lambda count: 0.1, optax.constant_schedule(0.1)],
+)
+def test_numbers_and_functions_are_schedules(schedule):
+    expected = train(jaxlr.constant_schedule(0.1))
+    result = train(schedule)
+    np.testing.assert_allclose(result.history.steps["learning_rate"], 0.1, rtol=1e-6)
+    np.testing.assert_allclose(
+        result.history.steps["loss"], expected.history.steps["loss"], rtol=1e-6
+    )
+
+
+def test_a_stateful_schedule_sees_the_loss():
+    @jax.tree_util.register_static
+    class Loss:
+        def init(self):
+            return jnp.ones(())
+
+        def update(self, state, *, value, **extra_args):
+            return 0.01 * value
+
+        def __call__(self, state, **extra_args):
+            return state
+
+    steps = train(Loss(), optimizer=optax.sgd).history.steps
+    np.testing.assert_allclose(steps["learning_rate"][1:], 0.01 * steps["loss"][:-1], rtol=1e-6)
+
+
+def test_bfloat16_parameters_are_safe():
+    def half(key):
+        return {"w": jnp.ones(4, jnp.bfloat16)}
+
+    def slope(params, batch):
+        return jnp.sum(params["w"]) * jnp.mean(batch)
+
+    ones = np.ones((200, 1), jnp.bfloat16)
+    schedule = jaxlr.linear_schedule(0.1, 0.0, 1000)
+    result = fit(schedule, half, slope, ones, epochs=1, batch_size=1, progress=False)
+    assert result.params["w"].dtype == jnp.bfloat16
+    assert np.isfinite(np.asarray(result.params["w"], np.float32)).all()
+    steps = result.history.steps
+    assert all(steps[name].itemsize >= 4 for name in ("learning_rate", "loss", "gradient_norm"))
+    assert len(np.unique(steps["learning_rate"])) == 200
+    # Rounded to bfloat16, b2 would be 1 and the moment 0.001 * 200.
+    nu = result.state.opt_state.inner_state[0].nu["w"]
+    np.testing.assert_allclose(nu, 1 - 0.999**200, rtol=1e-5)
+
+
+def test_metrics_average_over_every_example():
+    validation = (X[:21], Y[:21])
+    result = train(0.1, validation, metric=metric, validation_batch_size=8)
+    params, epochs = result.params, result.history.epochs
+    error = X[:21] @ np.asarray(params["w"]) + np.asarray(params["b"]) - Y[:21]
+    np.testing.assert_allclose(epochs["validation_loss"][-1], np.mean(error**2), rtol=1e-5)
+    np.testing.assert_allclose(
+        epochs["validation_close"][-1], np.mean(np.abs(error) < 1), rtol=1e-6
+    )
+    # Without a metric it is the loss, weighted by the sizes of the batches.
+    plain = train(0.1, validation, validation_batch_size=8).history.epochs
+    np.testing.assert_allclose(plain["validation_loss"], epochs["validation_loss"], rtol=1e-5)
+    np.testing.assert_allclose(plain["validation_mae"][-1], np.mean(np.abs(error)), rtol=1e-5)
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 8, 21, 100])
+def test_the_validation_batch_size_does_not_matter(batch_size):
+    params = {"w": jnp.arange(3.0), "b": jnp.ones(())}
+    values = evaluate(metric, batch_size, params, (X[:21], Y[:21]))
+    expected = metric(params, (X[:21], Y[:21]))
+    for name, value in values.items():
+        np.testing.assert_allclose(value, np.mean(np.asarray(expected[name])), rtol=1e-6)
+
+
+def test_an_epoch_uses_each_example_at_most_once_and_epochs_differ():
+    data = np.arange(50)
+
+    def record(params, batch):
+        powers = 2.0 ** jnp.asarray(batch % 10)
+        return 0.0 * params["a"] + jnp.sum(batch), {"low": jnp.sum(powers)}
+
+    result = fit(
+        0.1, lambda key: {"a": jnp.zeros(())}, record, data, epochs=2, batch_size=1, progress=False
+    )
+    first, second = np.split(result.history.steps["loss"], 2)
+    np.testing.assert_array_equal(np.sort(first), np.arange(50))
+    np.testing.assert_array_equal(np.sort(second), np.arange(50))
+    assert (first != second).any()
+
+
+def test_the_epoch_means_and_the_order_of_columns():
+    result = train(0.1, TRAIN, metric=metric)
+    history = result.history
+    assert list(history.epochs) == [
+        "epoch",
+        "loss",
+        "mae",
+        "validation_close",
+        "validation_loss",
+        "seconds",
+    ]
+    np.testing.assert_array_equal(history.epochs["epoch"], [1, 2, 3])
+    means = history.steps["loss"].reshape(3, 6).astype(np.float64).mean(axis=1)
+    np.testing.assert_allclose(history.epochs["loss"], means, rtol=1e-12)
+    assert (history.epochs["seconds"] > 0).all()
+    assert history.num_epochs == 3
+
+
+def test_many_runs_at_once_are_the_same_epoch_mapped():
+    peaks = jnp.array([0.01, 0.1, 0.3])
+    batch = jax.vmap(lambda peak: jaxlr.linear_schedule(peak, 0.0, 12))(peaks)
+    optimizer, _ = split_optimizer(optax.adam, 0.1)
+    init_key, order_key = jax.random.split(jax.random.key(0))
+
+    @jax.jit
+    @functools.partial(jax.vmap, in_axes=(0, None))
+    def run(schedule, data):
+        schedules = {"learning_rate": schedule}
+        state = start(init, optimizer, schedules, init_key)
+        for epoch in range(2):
+            state, record = train_epoch(
+                loss, optimizer, 8, state, schedules, data, order_key, epoch
+            )
+        return state.params, record["loss"]
+
+    params, losses = run(batch, jax.tree.map(jnp.asarray, TRAIN))
+    for i, peak in enumerate(peaks):
+        alone = train(jaxlr.linear_schedule(float(peak), 0.0, 12), epochs=2)
+        np.testing.assert_allclose(losses[i], alone.history.steps["loss"][6:], rtol=1e-4)
+        np.testing.assert_allclose(params["w"][i], alone.params["w"], rtol=1e-4)
+
+
+def test_a_run_repeats_bit_for_bit_and_another_seed_is_another_run():
+    first, second, other = train(0.1), train(0.1), train(0.1, seed=1)
+    same(first.state, second.state)
+    same(first.history.steps, second.history.steps)
+    assert (first.history.steps["loss"] != other.history.steps["loss"]).any()
+
+
+def test_the_users_arrays_survive():
+    mine = {"w": jnp.ones(3), "b": jnp.zeros(())}
+    data = jax.tree.map(jnp.asarray, TRAIN)
+    for _ in range(2):
+        result = fit(0.1, lambda key: mine, loss, data, epochs=2, batch_size=8, progress=False)
+    np.testing.assert_array_equal(mine["w"], 1.0)
+    np.testing.assert_array_equal(data[0], X)
+    assert np.isfinite(result.params["w"]).all()
+
+
+# Divergence.
+
+
+def test_a_diverged_run_ends_and_says_so():
+    with pytest.warns(
+        RuntimeWarning, match=r"became (nan|inf) at step \d+.*rate of 1e\+20.*epoch [12]"
+    ):
+        result = train(1e20, optimizer=optax.sgd, epochs=5)
+    assert result.diverged
+    assert result.history.num_epochs < 3
+    assert "diverged" in result.summary()
+    assert not train(0.1).diverged
+
+
+def test_a_diverged_run_keeps_the_best_parameters():
+    schedule = jaxlr.join_schedules(
+        [jaxlr.constant_schedule(0.05), jaxlr.constant_schedule(1e20)], boundaries=[12]
+    )
+    with pytest.warns(RuntimeWarning, match=r"at step \d+, .* after epoch [34]"):
+        result = train(
+            schedule,
+            TRAIN,
+            optimizer=optax.sgd,
+            epochs=5,
+            early_stopping=EarlyStopping("validation_loss"),
+        )
+    same(result.params, train(0.05, optimizer=optax.sgd, epochs=2).params)
+    assert (result.best_epoch, result.stopped_epoch, result.diverged) == (2, None, True)
+    assert not (np.abs(result.state.params["w"]) < 1e6).any()
+
+
+# Early stopping.
+
+
+def walk(values, rule):
+    watch = rule.init()
+    for value in values:
+        watch = rule.update(watch, value)
+        yield bool(rule.stops(watch))
+
+
+def test_early_stopping_counts_epochs_without_improvement():
+    rule = EarlyStopping("loss", patience=2)
+    assert list(walk([3, 2, 2, 1, 1.5, 1], rule)) == [False] * 5 + [True]
+    rule = EarlyStopping("loss", patience=2, min_delta=0.5)
+    assert list(walk([3, 2.6, 2.5, 2.5], rule)) == [False, False, True, True]
+    rule = EarlyStopping("accuracy", mode="max", patience=1)
+    assert list(walk([0.1, 0.2, 0.2], rule)) == [False, False, True]
+    rule = EarlyStopping("loss", patience=2)
+    assert list(walk([np.nan, 5.0, np.nan, np.nan], rule)) == [False, False, False, True]
+    rule = EarlyStopping("accuracy", mode="max", patience=2)
+    assert list(walk([-np.inf, np.inf, 1.0], rule)) == [False, True, False]
+
+
+def test_early_stopping_watches_many_runs():
+    rule = EarlyStopping("loss", patience=1)
+    watch = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, 2), rule.init())
+    for values in ([2.0, 2.0], [1.0, 3.0]):
+        watch = jax.jit(rule.update)(watch, jnp.array(values))
+    np.testing.assert_array_equal(rule.stops(watch), [False, True])
+    np.testing.assert_array_equal(watch.best, [1.0, 2.0])
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "name"),
+    [
+        ({"mode": "least"}, "mode"),
+        ({"patience": 0}, "patience"),
+        ({"min_delta": -1.0}, "min_delta"),
+    ],
+)
+def test_early_stopping_refuses(kwargs, name):
+    with pytest.raises(ValueError, match=f"`{name}` must be"):
+        EarlyStopping(**kwargs)
+
+
+def test_fit_stops_early_and_returns_the_best_parameters():
+    # From the third epoch on it climbs.
+    schedule = jaxlr.join_schedules(
+        [jaxlr.constant_schedule(0.05), jaxlr.constant_schedule(-0.05)], boundaries=[12]
+    )
+    rule = EarlyStopping("validation_loss", patience=2)
+    result = train(schedule, TRAIN, epochs=20, optimizer=optax.sgd, early_stopping=rule)
+    assert result.best_epoch == 2
+    assert result.stopped_epoch == 4 == result.history.num_epochs
+    same(result.params, train(schedule, epochs=2, optimizer=optax.sgd).params)
+    same(result.state, train(schedule, epochs=4, optimizer=optax.sgd).state)
+    assert int(result.state.opt_state.count) == 24
+
+
+def test_a_monitor_that_is_not_there_is_refused_before_training():
+    with pytest.raises(ValueError, match=r"one of loss, mae, validation_loss, .*got 'accuracy'"):
+        train(0.1, TRAIN, early_stopping=EarlyStopping("accuracy", mode="max"))
+
+
+# Errors.
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"epochs": 0}, ValueError, "`epochs` must be at least 1, got 0"),
+        ({"batch_size": 51}, ValueError, "`batch_size` must be from 1 to .*50, got 51"),
+        ({"batch_size": 0}, ValueError, "`batch_size`"),
+        ({"train": (X, Y[:-1])}, ValueError, r"`train` .*\(50, 3\), \(49,\)"),
+        ({"train": ()}, ValueError, "`train`"),
+        ({"train": (X, 1.0)}, ValueError, "`train`"),
+        ({"train": X[:0]}, ValueError, "`train`"),
+        ({"validation": (X[:4], Y)}, ValueError, "`validation` .*leading axis"),
+        ({"validation_batch_size": 0}, ValueError, "`validation_batch_size`"),
+        ({"schedule": "0.1"}, TypeError, "`schedule` must be .*jaxlr.parse"),
+        (
+            {"schedule": jaxlr.constant_schedule([0.1, 0.2])},
+            ValueError,
+            r"batch of the shape \(2,\)",
+        ),
+        ({"optimizer": optax.adam(0.1)}, TypeError, "`optimizer` must be .*not optax.adam"),
+        ({"optimizer": functools.partial(optax.adam, 0.1)}, TypeError, "`optimizer` must be"),
+        (
+            {"optimizer": functools.partial(optax.adam, learning_rate=0.1)},
+            TypeError,
+            "`optimizer` must be",
+        ),
+        ({"validation": TRAIN, "metric": lambda p, b: {"m": 1.0}}, ValueError, "`m` has the shape"),
+        ({"loss": lambda p, b: (0.0, {"m": b[1]})}, ValueError, "`m` has the shape"),
+        (
+            {"loss": lambda p, b: (0.0 * p["b"], {"step": 0.0})},
+            ValueError,
+            "must not return `step`",
+        ),
+    ],
+)
+def test_errors_name_the_argument(change, error, message):
+    settings = {
+        "schedule": 0.1,
+        "init": init,
+        "loss": loss,
+        "train": TRAIN,
+        "epochs": 1,
+        "batch_size": 8,
+    }
+    with pytest.raises(error, match=message):
+        fit(**(settings | change), progress=False)
+
+
+# What is shown and written.
+
+
+def test_progress_is_a_line_per_epoch_where_there_is_no_terminal(capsys):
+    train(0.1, progress=True)
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split(",")[0] for line in lines] == ["epoch 1", "epoch 2", "epoch 3"]
+    train(0.1)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_progress_is_a_bar_on_a_terminal(monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setenv("TERM", "xterm")
+    train(0.1, progress=True)
+    assert "100%" in sys.stderr.getvalue()
+    assert "epoch 3" in sys.stderr.getvalue()
+
+
+def test_on_epoch_gets_each_row():
+    rows = []
+    result = train(0.1, on_epoch=rows.append)
+    assert rows == [result.history.row(i) for i in range(3)]
+
+
+def test_history_as_csv_and_table(tmp_path):
+    history = train(0.1, TRAIN).history
+    history.to_csv(tmp_path / "steps.csv")
+    history.to_csv(tmp_path / "epochs.csv", rows="epochs")
+    for name, columns in (("steps", history.steps), ("epochs", history.epochs)):
+        with open(tmp_path / f"{name}.csv", newline="") as stream:
+            rows = list(csv.DictReader(stream))
+        assert list(rows[0]) == list(columns)
+        for column, values in columns.items():
+            read = np.array([float(row[column]) for row in rows]).astype(values.dtype)
+            np.testing.assert_array_equal(read, values)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["epochs.csv", "steps.csv"]
+    with pytest.raises(ValueError, match="`rows` must be"):
+        history.to_csv(tmp_path / "other.csv", rows="batches")
+    table = history.table()
+    assert table.row_count == 3
+    assert [column.header for column in table.columns] == list(history.epochs)
+
+
+def test_a_failed_csv_leaves_the_old_file(tmp_path):
+    path = tmp_path / "steps.csv"
+    history = train(0.1).history
+    history.to_csv(path)
+    before = path.read_text()
+    broken = type(history)({"step": np.arange(3), "loss": np.arange(2)}, {})
+    with pytest.raises(ValueError, match="zip"):
+        broken.to_csv(path)
+    assert path.read_text() == before
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_summary_is_one_line():
+    rule = EarlyStopping("loss", patience=1, min_delta=100.0)
+    summary = train(0.1, early_stopping=rule, epochs=5).summary()
+    assert "\n" not in summary
+    assert summary.startswith("epoch 2, loss ")
+    assert summary.endswith("; best epoch 1; stopped early")
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        functools.partial(optax.noisy_sgd, eta=0.01, key=0),
+        lambda learning_rate: optax.contrib.schedule_free_adamw(learning_rate),
+        lambda learning_rate: optax.apply_if_finite(optax.adam(learning_rate), 2),
+    ],
+    ids=["random-key", "copy-of-parameters", "counters"],
+)
+def test_states_of_other_kinds(optimizer):
+    result = train(0.05, optimizer=optimizer)
+    assert result.history.epochs["loss"][-1] < result.history.epochs["loss"][0]
