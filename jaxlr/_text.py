@@ -6,17 +6,14 @@ import inspect
 import math
 import operator
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 import numpy as np
 
 from jaxlr import _numerics
 
-if TYPE_CHECKING:
-    from jaxlr.schedule import Schedule
-
-Families = Mapping[str, Callable[..., "Schedule"]]
+Families = Mapping[str, Callable[..., Any]]
 
 _LONGEST_ARRAY = 64
 
@@ -69,10 +66,8 @@ _OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
 _CONSTANTS = {"inf": math.inf, "nan": math.nan}
 
 
-def parse(text: str, families: Families, numbers: Mapping[str, float]) -> "Schedule":
-    """Reads a schedule from a call in Python's syntax; evaluates nothing else."""
-    from jaxlr.schedule import Schedule
-
+def parse(text: str, kind: type[Any], families: Families, numbers: Mapping[str, float]) -> Any:
+    """Reads an object of some kind from a call in Python's syntax; evaluates nothing else."""
     if not isinstance(text, str):
         raise TypeError(f"`text` must be a string, got {text!r}.")
     try:
@@ -82,9 +77,9 @@ def parse(text: str, families: Families, numbers: Mapping[str, float]) -> "Sched
         raise ValueError(f"`text` is no call in Python's syntax: {text!r} ({error.msg}).") from None
     except (RecursionError, MemoryError):
         raise ValueError(f"`text` is nested too deeply: {text[:40]!r}...") from None
-    if not isinstance(result, Schedule):
+    if not isinstance(result, kind):
         raise ValueError(
-            f"`text` must name a schedule, got {text!r}. "
+            f"`text` must name a {kind.__name__.lower()}, got {text!r}. "
             "Write a call, such as 'cosine_decay_schedule(0.1, decay_steps=1000)'."
         )
     return result
@@ -122,7 +117,7 @@ class _Reader:
                 return self._family(function)(*map(self.read, args), **named)  # type: ignore[arg-type]
         raise self._error(node, "only families, numbers, strings, lists and dicts are understood")
 
-    def _family(self, node: ast.AST) -> Callable[..., "Schedule"]:
+    def _family(self, node: ast.AST) -> Callable[..., Any]:
         match node:
             case ast.Name(id=name) | ast.Attribute(value=ast.Name(id="jaxlr"), attr=name):
                 if name in self.families:
@@ -147,10 +142,8 @@ class _Reader:
 
 
 def to_dict(value: Any) -> Any:
-    """Turns a schedule and all within it into dicts, lists and numbers."""
-    from jaxlr.schedule import Schedule
-
-    if isinstance(value, Schedule):
+    """Turns an object with a family, and all within it, into dicts, lists and numbers."""
+    if hasattr(value, "family"):
         parameters = {name: to_dict(item) for name, item in value.params.items()}
         return {"family": value.family.name, "parameters": parameters}
     if isinstance(value, dict):

@@ -12,9 +12,9 @@ import jaxlr
 from jaxlr.train.classification import classification
 from jaxlr.train.data import load
 from jaxlr.train.fit import fit
+from jaxlr.train.models import MLP, FastCNN
 
 fit_module = importlib.import_module("jaxlr.train.fit")  # `jaxlr.train.fit` is the function.
-from jaxlr.train.models import MLP, FastCNN
 
 OPTIONS = {"input_shape": (5,), "classes": 3, "hidden": (4,)}
 IMAGES = np.random.default_rng(0).normal(size=(7, 5)).astype(np.float32)
