@@ -36,8 +36,8 @@ class Parametric:
 
     __slots__ = ("__weakref__", "_arrays", "_leaves", "_structure")
 
-    _argument: str
-    """The name of the first parameter of a formula of this kind."""
+    _arguments: tuple[str, ...]
+    """What a formula of this kind takes before its parameters."""
 
     _arrays: Self | None
     _leaves: tuple[Any, ...]
@@ -119,7 +119,7 @@ class Parametric:
             if not isinstance(result, type(self)):
                 raise TypeError(
                     f"{self.family.name}: a recipe must return a {type(self).__name__}, got "
-                    f"{result!r}. A formula has the first parameter `{self._argument}`."
+                    f"{result!r}. A formula has the first parameter `{self._arguments[0]}`."
                 )
             self = result
         return self
@@ -222,7 +222,7 @@ class Family:
 
     Attributes:
       name: the name of the function.
-      function: the function. A formula takes the argument of its kind first; a recipe does not.
+      function: the function. A formula takes the arguments of its kind first; a recipe does not.
       made: what its constructor makes.
       is_recipe: whether it is a recipe.
       signature: the signature of the constructor.
@@ -248,8 +248,9 @@ class Family:
         self.name = function.__name__
         self.function = function
         self.made = made
-        self.is_recipe = not parameters or parameters[0].name != made._argument
-        self.signature = inspect.Signature(parameters if self.is_recipe else parameters[1:])
+        self.is_recipe = not parameters or parameters[0].name != made._arguments[0]
+        own = parameters if self.is_recipe else parameters[len(made._arguments) :]
+        self.signature = inspect.Signature(own)
         kinds = _parameters.kinds_of(function)
         self.kinds = {n: kinds.get(n, _parameters.Kind()) for n in self.signature.parameters}
         self._check = check

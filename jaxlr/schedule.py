@@ -79,7 +79,7 @@ class Schedule(Parametric):
     """
 
     __slots__ = ()
-    _argument = "count"
+    _arguments = ("count",)
 
     def __call__(self, count: ArrayLike) -> jax.Array:
         """Returns the value for update number ``count``, counted from 0."""
