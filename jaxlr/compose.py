@@ -18,7 +18,7 @@ __all__ = ["join_schedules", "wrap"]
 
 @schedule
 def wrap(count: jax.Array, function: Callable[[ArrayLike], ArrayLike]) -> ArrayLike:
-    """A plain function of the count, such as an optax schedule, as a :class:`jaxlr.Schedule`.
+    """A plain function of the count, such as an optax schedule, as a schedule.
 
     The function is structure, not data: two functions are two programs, and numbers that it holds
     are compiled into it. Operators such as :func:`join_schedules` wrap what is given to them.

@@ -30,7 +30,7 @@ def plot_schedules(
 
     Args:
       schedules: one schedule, several, or several by their labels. A :class:`jaxlr.Schedule`
-        without a label is labelled by its text.
+        without a label is labelled by the beginning of its text.
       steps: the number of counts; at most 2000 of them, evenly spread, are evaluated.
 
     Returns:
@@ -45,7 +45,7 @@ def plot_schedules(
     if callable(schedules):
         schedules = [schedules]
     if not isinstance(schedules, Mapping):
-        schedules = {repr(schedule): schedule for schedule in schedules}
+        schedules = {_shortened(repr(schedule)): schedule for schedule in schedules}
     if steps < 1:
         raise ValueError(f"`steps` must be at least 1, got {steps}.")
     counts = np.unique(np.linspace(0, steps - 1, min(steps, _MOST_POINTS)).astype(np.int64))
@@ -55,8 +55,13 @@ def plot_schedules(
         axes.plot(counts, np.asarray(schedule(counts)), label=label)
     axes.set_xlabel("step")
     axes.set_ylabel("value")
-    axes.legend(fontsize="small")
+    figure.set_figheight(3.6 + 0.2 * len(schedules))
+    figure.legend(loc="outside lower left", fontsize="x-small", frameon=False)
     return figure
+
+
+def _shortened(text: str, most: int = 90) -> str:
+    return text if len(text) <= most else f"{text[: most - 2]} …"
 
 
 def plot_history(history: Any, title: str = "") -> "Figure":
@@ -138,7 +143,7 @@ def text_plot(values: npt.ArrayLike, width: int = 72, height: int = 8, unit: str
     if curve.size == 0:
         raise ValueError("`values` must have at least one value, got none.")
     columns = curve[np.linspace(0, curve.size - 1, min(width, curve.size)).round().astype(int)]
-    finite = columns[np.isfinite(columns)]
+    finite = curve[np.isfinite(curve)]
     low, high = (min(finite.min(), 0.0), finite.max()) if finite.size else (0.0, 0.0)
     span = high - low or 1.0
     eighths = np.round(np.nan_to_num((columns - low) / span, posinf=1.0) * 8 * height).astype(int)

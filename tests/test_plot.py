@@ -15,7 +15,7 @@ def test_curves_are_drawn_with_their_values():
     np.testing.assert_array_equal(cosine.get_xdata(), np.arange(120))
     np.testing.assert_array_equal(cosine.get_ydata(), lr(np.arange(120)))
     np.testing.assert_allclose(half.get_ydata(), lr(np.arange(120)) / 2)
-    assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == [
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == [
         "cosine",
         "half",
     ]
