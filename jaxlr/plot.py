@@ -108,13 +108,13 @@ def _figure(panels: int) -> "Figure":
     return figure
 
 
-def save(figure: "Figure", path: str | os.PathLike[str]) -> None:
+def save(figure: "Figure", path: str | os.PathLike[str], dpi: float = 150.0) -> None:
     """Writes a figure to a file, whole or not at all; its ending says which kind (.png, .svg)."""
     kind = os.path.splitext(path)[1].lstrip(".")
     if not kind:
         raise ValueError(f"`path` must have an ending, such as '.png', got {os.fspath(path)!r}.")
     with write_whole(path, "wb") as stream:
-        figure.savefig(stream, format=kind, dpi=150)
+        figure.savefig(stream, format=kind, dpi=dpi)
 
 
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
