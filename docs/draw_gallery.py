@@ -22,7 +22,25 @@ DRAWN = {
         "cosine_decay_schedule(1, 900, alpha=0.2)",
         "cosine_decay_schedule(1, 900, exponent=2)",
     ],
+    "cosine_linear_envelope_schedule": [
+        "cosine_linear_envelope_schedule(1, 900)",
+        "cosine_linear_envelope_schedule(1, 900, alpha=0.1)",
+    ],
     "cosine_onecycle_schedule": ["cosine_onecycle_schedule(900, 1)"],
+    "cosine_restarts_schedule": [
+        "cosine_restarts_schedule(1, 130)",
+        "cosine_restarts_schedule(1, 200, t_mul=1, m_mul=0.7, cycles=4, warmup_steps=20)",
+    ],
+    "cyclic_polynomial_schedule": ["cyclic_polynomial_schedule(1, 0.05, 1, 250)"],
+    "cyclic_schedule": [
+        "cyclic_schedule(0.1, 1, 150)",
+        "cyclic_schedule(0.1, 1, 150, mode='triangular2')",
+        "cyclic_schedule(0.1, 1, 150, mode='exp_range', gamma=0.998, curve='cosine')",
+    ],
+    "exp_hyperbolic_decay_schedule": [
+        "exp_hyperbolic_decay_schedule(1, 900, 0.01, 1000)",
+        "exp_hyperbolic_decay_schedule(1, 900, 0.01, 4000)",
+    ],
     "exponential_decay": [
         "exponential_decay(1, 200, 0.5)",
         "exponential_decay(1, 200, 0.5, staircase=True)",
@@ -31,18 +49,53 @@ DRAWN = {
     "exponential_decay_with_burnin": [
         "exponential_decay_with_burnin(1, 200, 0.5, burnin_value=0.3, burnin_steps=200)"
     ],
+    "exponential_warmup_schedule": ["exponential_warmup_schedule(1, 100)"],
+    "geometric_schedule": ["geometric_schedule(1, 0.01, 900)", "geometric_schedule(0.01, 1, 900)"],
+    "half_cosine_schedule": ["half_cosine_schedule(1, 900)"],
+    "hyperbolic_decay_schedule": [
+        "hyperbolic_decay_schedule(1, 900, 0.01, 1000)",
+        "hyperbolic_decay_schedule(1, 900, 0.01, 4000)",
+    ],
+    "infinite_schedule": ["infinite_schedule(0, 1, 100, 300, 0.4, 400, 150, 0.01)"],
+    "inverse_power_decay_schedule": [
+        "inverse_power_decay_schedule(1, 100)",
+        "inverse_power_decay_schedule(1, 100, power=2)",
+    ],
+    "inverse_sqrt_schedule": [
+        "inverse_sqrt_schedule(1, 100)",
+        "inverse_sqrt_schedule(1, 100, shift=100)",
+    ],
     "inverse_time_decay": [
         "inverse_time_decay(1, 100, 0.5)",
         "inverse_time_decay(1, 100, 0.5, staircase=True)",
     ],
     "join_schedules": [
-        "join_schedules([linear_schedule(0, 1, 200), constant_schedule(1), "
-        "cosine_decay_schedule(1, 400)], [200, 500])"
+        "join_schedules([linear_schedule(0, 1, 200), constant_schedule(1), cosine_decay_schedule(1, 400)], [200, 500])"
+    ],
+    "k_decay_schedule": [
+        "k_decay_schedule(1, 900, k=1)",
+        "k_decay_schedule(1, 900, k=2)",
+        "k_decay_schedule(1, 900, k=2, curve='linear')",
     ],
     "linear_onecycle_schedule": ["linear_onecycle_schedule(900, 1)"],
     "linear_schedule": ["linear_schedule(1, 0.1, 700, transition_begin=200)"],
+    "log_warmup_schedule": ["log_warmup_schedule(0, 1, 500)"],
+    "multistep_decay": ["multistep_decay(1, [300, 600, 700], 0.5)"],
     "natural_exponential_decay": ["natural_exponential_decay(1, 200, 0.5)"],
+    "noam_hold_schedule": ["noam_hold_schedule(1, 100, 200)"],
+    "noam_schedule": ["noam_schedule(512, 200)"],
+    "onecycle_schedule": [
+        "onecycle_schedule(900, 1)",
+        "onecycle_schedule(900, 1, three_phase=True, curve='linear')",
+    ],
     "piecewise_constant_schedule": ["piecewise_constant_schedule(1, {300: 0.5, 600: 0.2})"],
+    "piecewise_constant_values_schedule": [
+        "piecewise_constant_values_schedule([200, 500, 800], [0.3, 1, 0.5, 0.1])"
+    ],
+    "piecewise_curve_schedule": [
+        "piecewise_curve_schedule([0, 100, 400, 900], [0, 1, 0.6, 0])",
+        "piecewise_curve_schedule([0, 100, 400, 900], [0, 1, 0.6, 0], 'cosine')",
+    ],
     "piecewise_interpolate_schedule": [
         "piecewise_interpolate_schedule('linear', 0.2, {200: 5, 600: 0.5, 900: 0.1})",
         "piecewise_interpolate_schedule('cosine', 0.2, {200: 5, 600: 0.5, 900: 0.1})",
@@ -52,14 +105,38 @@ DRAWN = {
         "polynomial_schedule(1, 0, 2, 900)",
         "polynomial_schedule(1, 0, 4, 900)",
     ],
+    "power_decay_schedule": ["power_decay_schedule(1, 10)", "power_decay_schedule(1, 10, -0.7)"],
+    "radam_warmup_schedule": ["radam_warmup_schedule(1, 0.99)", "radam_warmup_schedule(1, 0.999)"],
+    "range_test_schedule": [
+        "range_test_schedule(0.1, 100)",
+        "range_test_schedule(0.1, 100, staircase=True)",
+    ],
+    "rex_schedule": ["rex_schedule(1, 900)", "rex_schedule(1, 900, beta=0.9)"],
     "sgdr_schedule": [
-        "sgdr_schedule([{'init_value': 0, 'peak_value': 1, 'warmup_steps': 30, 'decay_steps': 300},"
-        " {'init_value': 0, 'peak_value': 0.6, 'warmup_steps': 30, 'decay_steps': 600}])"
+        "sgdr_schedule([{'init_value': 0, 'peak_value': 1, 'warmup_steps': 30, 'decay_steps': 300}, {'init_value': 0, 'peak_value': 0.6, 'warmup_steps': 30, 'decay_steps': 600}])"
     ],
     "step_decay": ["step_decay(1, 250, 0.5)"],
+    "table_schedule": ["table_schedule([0.2, 1, 0.8, 0.4, 0.3, 0.1], 150)"],
+    "tanh_decay_schedule": ["tanh_decay_schedule(1, 900)", "tanh_decay_schedule(1, 900, lower=-3)"],
+    "transition_schedule": [
+        "transition_schedule(1, 0, 900, 'one_minus_sqrt')",
+        "transition_schedule(1, 0, 900, one_minus_power(2))",
+        "transition_schedule(1, 0, 900, mirror_cosine())",
+        "transition_schedule(1, 0, 900, normalized_exponential(0.1))",
+    ],
+    "tri_stage_schedule": ["tri_stage_schedule(1, 200, 300, 400)"],
     "warmup_constant_schedule": ["warmup_constant_schedule(0, 1, 200)"],
     "warmup_cosine_decay_schedule": ["warmup_cosine_decay_schedule(0, 1, 100, 900, 0.1)"],
     "warmup_exponential_decay_schedule": ["warmup_exponential_decay_schedule(0, 1, 100, 200, 0.5)"],
+    "warmup_hold_cosine_decay_schedule": [
+        "warmup_hold_cosine_decay_schedule(0.1, 1, 100, 300, 900)"
+    ],
+    "warmup_inverse_sqrt_schedule": ["warmup_inverse_sqrt_schedule(0, 1, 100)"],
+    "warmup_stable_decay_schedule": [
+        "warmup_stable_decay_schedule(0, 1, 100, 500, 300)",
+        "warmup_stable_decay_schedule(0, 1, 100, 500, 300, decay_curve='one_minus_sqrt')",
+    ],
+    "wsds_schedule": ["wsds_schedule(0, 1, 50, [300, 300, 350], 100)"],
 }
 
 NOT_DRAWN = {"wrap"}

@@ -16,8 +16,11 @@ The names, positions and defaults of the fourteen optax schedules are those of o
 the docstring says so.
 """
 
+from jaxlr.catalogue.annealings import *
 from jaxlr.catalogue.cycles import *
 from jaxlr.catalogue.decays import *
 from jaxlr.catalogue.piecewise import *
+from jaxlr.catalogue.restarts import *
+from jaxlr.catalogue.stable import *
 from jaxlr.catalogue.transitions import *
 from jaxlr.catalogue.warmups import *

@@ -39,6 +39,55 @@ def f(x):
     return mpmath.mpf(x)
 
 
+def rectification(b2):
+    """0.3 times the factor of RAdam, from the first count at which it exists."""
+    limit = 2 / (1 - f(b2)) - 1
+
+    def value(t):
+        with mpmath.workdps(40):
+            n = t + 5
+            length = limit - 2 * n / (f(b2) ** -n - 1)
+            part = (length - 4) * (length - 2) * limit
+            return f(0.3) * mpmath.sqrt(part / ((limit - 4) * (limit - 2) * length))
+
+    return value
+
+
+def rest(t):
+    return clip(1 - f(t) / T)
+
+
+def between(start, end, share):
+    """The mean of two values, with some share of the first."""
+    return start * share + end * (1 - share)
+
+
+def risen_cosine(p):
+    return cosine(1 - p)
+
+
+def hyperbola(t, bound):
+    def depth(t):
+        return mpmath.sqrt(f(T - t) / bound * (2 - f(T + t) / bound))
+
+    return depth(0) - depth(min(t, T))
+
+
+def restarts(first, growth, ends):
+    def value(t):
+        start, length, i = f(0), f(first), 0
+        while start + length <= t:
+            start, length, i = start + length, length * growth, i + 1
+        return between(*ends(i), cosine((t - start) / length))
+
+    return value
+
+
+def triangle(t):
+    own = t % 3012
+    return f(own) / 2003 if own < 2003 else f(3012 - own) / 1009
+
+
 FORMULAS = {
     "linear": (
         jaxlr.linear_schedule(0.3, 0.001, T, 7),
@@ -121,6 +170,231 @@ FORMULAS = {
             [f(0.3) / 25, f(0.3), f(0.3) / 25 / 10_000],
             lambda p: cosine(1 - p),
         ),
+    ),
+    "warmup_inverse_sqrt": (
+        jaxlr.warmup_inverse_sqrt_schedule(0.0, 0.3, 1001),
+        lambda t: f(0.3) * (f(t) / 1001 if t < 1001 else mpmath.sqrt(f(1001) / t)),
+    ),
+    "warmup_inverse_sqrt_timescale": (
+        jaxlr.warmup_inverse_sqrt_schedule(0.0, 0.3, 1001, 7),
+        lambda t: f(0.3) * (f(t) / 1001 if t < 1001 else 1 / mpmath.sqrt(1 + f(t - 1001) / 7)),
+    ),
+    "noam": (
+        jaxlr.noam_schedule(512, 4000, 2.0),
+        lambda t: 2 / mpmath.sqrt(512) * min(1 / mpmath.sqrt(t), t / f(4000) ** 1.5) if t else f(0),
+    ),
+    "noam_hold": (
+        jaxlr.noam_hold_schedule(0.3, 1001, 5000, 1.3),
+        lambda t: f(0.3) * min(f(t) / 1001, 1, (f(1001) / max(t - 5000, 1001)) ** f(1.3)),
+    ),
+    "exponential_warmup": (
+        jaxlr.exponential_warmup_schedule(0.3, 2000),
+        lambda t: -f(0.3) * mpmath.expm1(-f(t + 1) / 2000),
+    ),
+    "log_warmup": (
+        jaxlr.log_warmup_schedule(0.0, 0.3, T),
+        lambda t: f(0.3) * clip(mpmath.log(t + 1) / mpmath.log(T + 1)),
+    ),
+    "log_warmup_down": (
+        jaxlr.log_warmup_schedule(0.3, 0.0, T),
+        lambda t: f(0.3) * clip(1 - mpmath.log(t + 1) / mpmath.log(T + 1)),
+    ),
+    "radam_warmup": (jaxlr.radam_warmup_schedule(0.3, 0.999), rectification(0.999)),
+    "radam_warmup_long": (jaxlr.radam_warmup_schedule(0.3, 0.99999), rectification(0.99999)),
+    "wsd": (
+        jaxlr.warmup_stable_decay_schedule(
+            0.0, 0.3, 1001, 200_000, T - 201_001, decay_curve="one_minus_sqrt"
+        ),
+        lambda t: f(0.3) * min(f(t) / 1001, 1 - mpmath.sqrt(clip(f(t - 201_001) / (T - 201_001)))),
+    ),
+    "wsds": (
+        jaxlr.wsds_schedule(0.0, 0.3, 1001, [100_000, T - 100_000], [20_000, 300_000]),
+        lambda t: (
+            f(0.3)
+            * min(f(t) / 1001, clip(f(100_000 - t) / 20_000 if t < 100_000 else f(T - t) / 300_000))
+        ),
+    ),
+    "infinite": (
+        jaxlr.infinite_schedule(0.0, 3e-4, 1001, 100_000, 3e-5, 500_000, 700_000, 1e-9, "linear"),
+        lambda t: (
+            min(
+                f(3e-4) * t / 1001,
+                f(3e-5) + (f(3e-4) - f(3e-5)) * clip(1 - f(t - 1001) / 100_000),
+            )
+            * (f(1e-9) / f(3e-5)) ** clip(f(t - 601_001) / 700_000)
+        ),
+    ),
+    "tri_stage": (
+        jaxlr.tri_stage_schedule(5e-4, 1001, 100_000, T - 101_001, 0.01, 1e-5),
+        lambda t: (
+            f(5e-4)
+            * min(f(0.01) + f(0.99) * t / 1001, 1)
+            * f(1e-5) ** clip(f(t - 101_001) / (T - 101_001))
+        ),
+    ),
+    "warmup_hold_cosine": (
+        jaxlr.warmup_hold_cosine_decay_schedule(0.0, 0.3, 1001, 100_000, T),
+        lambda t: f(0.3) * min(f(t) / 1001, cosine(clip(f(t - 101_001) / (T - 101_001)))),
+    ),
+    "inverse_sqrt": (
+        jaxlr.inverse_sqrt_schedule(0.3, 12_345, 67),
+        lambda t: f(0.3) / mpmath.sqrt(max(f(1), f(t + 67) / 12_345)),
+    ),
+    "inverse_power": (
+        jaxlr.inverse_power_decay_schedule(0.3, 7, 1.7),
+        lambda t: f(0.3) * (1 + f(t) / 7) ** -f(1.7),
+    ),
+    "power": (
+        jaxlr.power_decay_schedule(0.02, 4.6 * 128, -0.51, 128 * 4096, 100),
+        lambda t: min(f(0.02), f(4.6) * 128 * f(128 * 4096 * (t + 100)) ** -f(0.51)),
+    ),
+    "multistep": (
+        jaxlr.multistep_decay(0.3, [1000 * i for i in range(100, 0, -1)], 0.97),
+        lambda t: f(0.3) * f(0.97) ** min(t // 1000, 100),
+    ),
+    "piecewise_curve": (
+        jaxlr.piecewise_curve_schedule([7, 100_000, T], [0.0, 0.3, 0.001], "cosine"),
+        lambda t: (
+            f(0.3) * cosine(clip(f(100_000 - t) / (100_000 - 7)))
+            if t < 100_000
+            else f(0.001) + f(0.299) * cosine(clip(f(t - 100_000) / (T - 100_000)))
+        ),
+    ),
+    "table": (
+        jaxlr.table_schedule([0.3, 0.1, 0.7], 100_003),
+        lambda t: f((0.3, 0.1, 0.7)[min(t // 100_003, 2)]),
+    ),
+    "geometric": (
+        jaxlr.geometric_schedule(1e-7, 10.0, T, 7),
+        lambda t: f(1e-7) * f(1e8) ** clip(f(t - 7) / T),
+    ),
+    "range_test": (
+        jaxlr.range_test_schedule(0.001, 2000, 0.7),
+        lambda t: f(0.001) * (1 + f(0.7) * t / 2000),
+    ),
+    "range_test_staircase": (
+        jaxlr.range_test_schedule(0.001, 2000, 0.7, True),
+        lambda t: f(0.001) * (1 + f(0.7) * (t // 2000)),
+    ),
+    "transition": (
+        jaxlr.transition_schedule(0.3, 0.001, T, "one_minus_sqrt", 7),
+        lambda t: between(f(0.3), f(0.001), 1 - mpmath.sqrt(clip(f(t - 7) / T))),
+    ),
+    "rex": (
+        jaxlr.rex_schedule(0.3, T, beta=0.9),
+        lambda t: f(0.3) * rest(t) / (f(0.1) + f(0.9) * rest(t)),
+    ),
+    "tanh": (
+        jaxlr.tanh_decay_schedule(0.3, T, 0.001, -2.0, 2.0),
+        lambda t: between(
+            f(0.3),
+            f(0.001),
+            (mpmath.tanh(2) - mpmath.tanh(2 - 4 * rest(t))) / (2 * mpmath.tanh(2)),
+        ),
+    ),
+    "k_decay": (
+        jaxlr.k_decay_schedule(0.3, T, 0.001, 1.5),
+        lambda t: between(f(0.3), f(0.001), cosine((1 - rest(t)) ** f(1.5))),
+    ),
+    "k_decay_polynomial": (
+        jaxlr.k_decay_schedule(0.3, T, 0.001, 3.0, jaxlr.curves.polynomial(0.5)),
+        lambda t: between(f(0.3), f(0.001), mpmath.sqrt(1 - (1 - rest(t)) ** 3)),
+    ),
+    "half_cosine": (
+        jaxlr.half_cosine_schedule(0.3, T),
+        lambda t: f(0.3) * 2 * mpmath.sin(mpmath.pi / 4 * rest(t)) ** 2,
+    ),
+    "half_cosine_from_zero": (
+        jaxlr.half_cosine_schedule(0.0, T, 0.3),
+        lambda t: f(0.3) * mpmath.sin(mpmath.pi / 2 * (1 - rest(t))),
+    ),
+    "cosine_linear_envelope": (
+        jaxlr.cosine_linear_envelope_schedule(0.3, T, 0.01),
+        lambda t: between(f(0.3), f(0.003), rest(t) * cosine(1 - rest(t))),
+    ),
+    "cosine_linear_envelope_to_zero": (
+        jaxlr.cosine_linear_envelope_schedule(0.3, T),
+        lambda t: f(0.3) * rest(t) * cosine(1 - rest(t)),
+    ),
+    "hyperbolic": (
+        jaxlr.hyperbolic_decay_schedule(0.3, T, 0.001, 2 * T),
+        lambda t: between(f(0.001), f(0.3), hyperbola(t, 2 * T)),
+    ),
+    "hyperbolic_almost_a_line": (
+        jaxlr.hyperbolic_decay_schedule(0.3, T, 0.0, T + 10),
+        lambda t: between(0, f(0.3), hyperbola(t, T + 10)),
+    ),
+    "hyperbolic_line": (
+        jaxlr.hyperbolic_decay_schedule(0.3, T, 0.0, T),
+        lambda t: f(0.3) * rest(t),
+    ),
+    "exp_hyperbolic": (
+        jaxlr.exp_hyperbolic_decay_schedule(0.3, T, 0.0003, 2 * T),
+        lambda t: f(0.3) * f("0.001") ** hyperbola(t, 2 * T),
+    ),
+    "onecycle": (
+        jaxlr.onecycle_schedule(T, 0.3),
+        onecycle([0, f(0.3) * T - 1, T - 1], [f(0.3) / 25, f(0.3), f(0.3) / 250_000], risen_cosine),
+    ),
+    "onecycle_three_phase": (
+        jaxlr.onecycle_schedule(T, 0.3, three_phase=True, curve="linear"),
+        onecycle(
+            [0, f(0.3) * T - 1, 2 * (f(0.3) * T - 1), T - 1],
+            [f(0.3) / 25, f(0.3), f(0.3) / 25, f(0.3) / 250_000],
+            lambda p: p,
+        ),
+    ),
+    "onecycle_long": (
+        jaxlr.onecycle_schedule(10**9, 0.3, 0.123456789, curve="linear"),
+        onecycle(
+            [0, f("123456788"), 10**9 - 1],
+            [f(0.3) / 25, f(0.3), f(0.3) / 250_000],
+            lambda p: p,
+        ),
+    ),
+    "cosine_restarts": (
+        jaxlr.cosine_restarts_schedule(0.3, 1000, 2.0, 0.9, 0.01),
+        restarts(1000, 2, lambda i: (f(0.3) * (f("0.01") + f("0.99") * f("0.9") ** i), f("0.003"))),
+    ),
+    "cosine_restarts_thrice": (
+        jaxlr.cosine_restarts_schedule(0.3, 999, 3, 0.9),
+        restarts(999, 3, lambda i: (f(0.3) * f("0.9") ** i, 0)),
+    ),
+    "cosine_restarts_between_counts": (
+        jaxlr.cosine_restarts_schedule(0.3, 1000, 1.23, 0.9, 0.01, shrinks="all"),
+        restarts(1000, f("1.23"), lambda i: (f(0.3) * f("0.9") ** i, f("0.003") * f("0.9") ** i)),
+    ),
+    "cosine_restarts_even": (
+        jaxlr.cosine_restarts_schedule(0.3, 300_007, 1.0, 0.999, 0.01, shrinks="peak"),
+        lambda t: between(
+            f(0.3) * f("0.999") ** (t // 300_007),
+            f("0.003"),
+            cosine(f(t % 300_007) / 300_007),
+        ),
+    ),
+    "cyclic": (
+        jaxlr.cyclic_schedule(0.001, 0.3, 2003, 1009),
+        lambda t: between(f(0.3), f(0.001), triangle(t)),
+    ),
+    "cyclic_cosine": (
+        jaxlr.cyclic_schedule(0.0, 0.3, 2003, 1009, curve="cosine"),
+        lambda t: f(0.3) * risen_cosine(triangle(t)),
+    ),
+    "cyclic_halves": (
+        jaxlr.cyclic_schedule(0.0, 0.3, 2003, 1009, "triangular2"),
+        lambda t: f(0.3) * triangle(t) / f(2) ** (t // 3012),
+    ),
+    "cyclic_exponential": (
+        jaxlr.cyclic_schedule(0.001, 0.3, 2003, 1009, "exp_range", 0.99999),
+        lambda t: between(f(0.3), f(0.001), triangle(t) * f("0.99999") ** t),
+    ),
+    "cyclic_polynomial": (
+        jaxlr.cyclic_polynomial_schedule(0.3, 0.001, 2.0, 41_003),
+        lambda t: between(f(0.3), f(0.001), (1 - f(t) / (41_003 * max(1, -(-t // 41_003)))) ** 2),
+    ),
+    "cyclic_polynomial_to_zero": (
+        jaxlr.cyclic_polynomial_schedule(0.3, 0.0, 0.5, 41_003),
+        lambda t: f(0.3) * mpmath.sqrt(1 - f(t) / (41_003 * max(1, -(-t // 41_003)))),
     ),
     "sgdr": (
         jaxlr.sgdr_schedule(

@@ -2,7 +2,7 @@
 
 import typing
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -10,23 +10,41 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from jaxlr._numerics import (
+    Double,
+    Instant,
+    Progress,
     as_float,
     as_number,
     as_steps,
+    blend,
     divide,
+    double,
+    exponential,
+    instant,
     interval,
+    inverse,
     known,
+    log,
     on_host,
+    progress,
+    progress_between,
+    raised,
     stack,
+    total,
+    whole_periods,
 )
 from jaxlr._parameters import Fraction, Kind, NonNegative, Period, Positive, Steps, Value
 from jaxlr.catalogue.piecewise import _interpolation
 from jaxlr.catalogue.warmups import warmup_cosine_decay_schedule
+from jaxlr.curves import Curve, Shape
 from jaxlr.schedule import Schedule, schedule
 
 __all__ = [
     "cosine_onecycle_schedule",
+    "cyclic_polynomial_schedule",
+    "cyclic_schedule",
     "linear_onecycle_schedule",
+    "onecycle_schedule",
     "sgdr_schedule",
 ]
 
@@ -128,6 +146,236 @@ def _part(fraction: ArrayLike, steps: ArrayLike) -> Any:
     if on_host(fraction, steps):
         return np.floor(np.asarray(fraction, np.float64) * steps).astype(np.int64)
     return as_number(jnp.floor(as_float(fraction) * as_float(steps)).astype(int))
+
+
+def _check_three_phases(*, pct_start: ArrayLike, three_phase: bool, **_: Any) -> None:
+    if three_phase and np.any(np.asarray(pct_start) > 0.5):
+        raise ValueError(
+            f"onecycle_schedule: `pct_start` must be at most 0.5 with `three_phase`, got "
+            f"{pct_start}. The second phase is as long as the first."
+        )
+
+
+@schedule(check=_check_three_phases)
+def onecycle_schedule(
+    transition_steps: Period,
+    peak_value: Value,
+    pct_start: Fraction = 0.3,
+    div_factor: Positive = 25.0,
+    final_div_factor: Positive = 1e4,
+    three_phase: bool = False,
+    curve: Shape = "cosine",
+    end_at: Literal["last_update", "transition_steps"] = "last_update",
+) -> Schedule:
+    r"""One cycle along any curve: up to a peak, and down to nearly nothing.
+
+    The values are :math:`M / d` at count 0, :math:`M` at :math:`c` and
+    :math:`M / (d\, d_f)` at :math:`e`; in three phases also :math:`M / d` at :math:`2 c`.
+
+    Args:
+      transition_steps: :math:`T`, the number of updates.
+      peak_value: :math:`M`.
+      pct_start: :math:`p_s`, the part of the cycle before the peak (0.3, not 30).
+      div_factor: :math:`d`, the ratio of the peak to the first value.
+      final_div_factor: :math:`d_f`, the ratio of the first value to the last.
+      three_phase: whether to come down to the first value in as many steps as up from it, and to
+        go from there to the last value.
+      curve: the curve of every phase, one of :mod:`jaxlr.curves` or its name.
+      end_at: which count has the last value. With ``"last_update"`` it is the one of the last
+        update, :math:`e = T - 1`, and the peak lies at :math:`c = \max(p_s T - 1, 0)`, which may
+        be between two counts. With ``"transition_steps"`` it is the one after,
+        :math:`e = T`, and :math:`c = \lfloor p_s T \rfloor`.
+
+    Returns:
+      The schedule. It holds its last value.
+
+    Raises:
+      ValueError: if ``transition_steps`` or a factor is not positive, if ``pct_start`` is not in
+        [0, 1], or above 0.5 in three phases.
+
+    >>> import jax.numpy as jnp, jaxlr
+    >>> jaxlr.onecycle_schedule(
+    ...     7, 1.0, 3 / 7, div_factor=2.0, final_div_factor=4.0, curve="linear")(jnp.arange(9))
+    Array([0.5    , 0.75   , 1.     , 0.78125, 0.5625 , 0.34375, 0.125  ,
+           0.125  , 0.125  ], dtype=float32)
+
+    References:
+      Smith and Topin, `Super-Convergence: Very Fast Training of Neural Networks Using Large
+      Learning Rates <https://arxiv.org/abs/1708.07120>`_, 2017. As it is, this is ``OneCycleLR``
+      of PyTorch and ``OneCycle`` of mmengine up to count ``transition_steps - 1``; theirs go on
+      beyond it. ``OneCycleLR`` of Paddle takes the last value itself, that is
+      ``final_div_factor = peak_value / div_factor / end``. :func:`cosine_onecycle_schedule` has
+      ``end_at="transition_steps"``; so has ``fit_one_cycle`` of fastai, whose last ratio is that
+      of the peak to the last value.
+    """
+    low = divide(peak_value, div_factor)
+    if end_at == "last_update":
+        peak = instant(_last(_product(pct_start, transition_steps)))
+        end = instant(_last(transition_steps))
+    else:
+        peak, end = instant(_part(pct_start, transition_steps)), instant(transition_steps)
+    corners, values = [instant(0), peak], [low, peak_value]
+    if three_phase:
+        corners, values = [*corners, Instant(2 * peak.whole, 2 * peak.part)], [*values, low]
+    corners, values = [*corners, end], [*values, divide(low, final_div_factor)]
+    whole, part = (stack(*numbers) for numbers in zip(*corners, strict=True))
+    return _phases(whole, part, stack(*values), curve)
+
+
+def _product(x: ArrayLike, y: ArrayLike) -> Any:
+    """``x * y``, in double precision for numbers of the host."""
+    if on_host(x, y):
+        return np.asarray(x, np.float64) * np.asarray(y, np.float64)
+    return as_float(x) * as_float(y)
+
+
+def _last(steps: Any) -> Any:
+    """The last count of some steps; 0 if there is none."""
+    return np.maximum(steps - 1, 0) if on_host(steps) else jnp.maximum(steps - 1, 0)
+
+
+@schedule
+def _phases(count: jax.Array, whole: Steps, part: Value, values: Value, curve: Shape) -> jax.Array:
+    """Curves between ``values[i]`` at ``whole[i] + part[i]`` and the next one."""
+    count, whole = as_steps(count, whole)
+    part, values = jnp.asarray(part), jnp.asarray(values)
+    later = [as_float(count - whole[i]) >= part[i] for i in range(1, whole.size - 1)]
+    left = sum(map(as_number, later), start=jnp.zeros_like(as_number(later[0])))
+    begin = Instant(whole[left], part[left])
+    end = Instant(whole[left + 1], part[left + 1])
+    fraction = progress_between(count, begin, end)
+    return typing.cast(Curve, curve)(fraction, values[left], values[left + 1])
+
+
+def _check_gamma(*, mode: str, gamma: ArrayLike, **_: Any) -> None:
+    if mode != "exp_range" and np.any(np.asarray(gamma) != 1.0):
+        raise ValueError(
+            f"cyclic_schedule: `gamma` has no meaning in mode {mode!r}, got {gamma}. Give "
+            "mode='exp_range' with it, or leave it at 1."
+        )
+
+
+@schedule(check=_check_gamma)
+def cyclic_schedule(
+    base_value: Value,
+    max_value: Value,
+    step_size_up: Period,
+    step_size_down: Steps | None = None,
+    mode: Literal["triangular", "triangular2", "exp_range"] = "triangular",
+    gamma: Positive = 1.0,
+    curve: Shape = "linear",
+) -> Schedule:
+    r"""Up and down between two values, again and again.
+
+    In each cycle the value goes from :math:`B` up to :math:`B + (M - B) g` and back, where
+    :math:`g` is 1, or :math:`2^{-i}` in cycle number :math:`i`, or :math:`\gamma^t` at count
+    :math:`t`.
+
+    Args:
+      base_value: :math:`B`, the value at the start and the end of every cycle.
+      max_value: :math:`M`, the value at the top of the first cycle if nothing shrinks.
+      step_size_up: the steps from the base to the top.
+      step_size_down: the steps back to the base; None stands for as many as up, with 0 the value
+        drops at once.
+      mode: what :math:`g` is: ``"triangular"`` for 1, ``"triangular2"`` for a half from cycle to
+        cycle, ``"exp_range"`` for a power of ``gamma``.
+      gamma: :math:`\gamma`, the factor of every single step in mode ``"exp_range"``.
+      curve: the way up and down, one of :mod:`jaxlr.curves` or its name.
+
+    Returns:
+      The schedule. It has no end.
+
+    Raises:
+      ValueError: if ``step_size_up`` or ``gamma`` is not positive, ``step_size_down`` is negative,
+        or ``gamma`` is given in a mode that does not use it.
+
+    >>> import jax.numpy as jnp, jaxlr
+    >>> jaxlr.cyclic_schedule(0.0, 1.0, 2, mode="triangular2")(jnp.arange(10))
+    Array([0.   , 0.5  , 1.   , 0.5  , 0.   , 0.25 , 0.5  , 0.25 , 0.   ,
+           0.125], dtype=float32)
+
+    References:
+      Smith, `Cyclical Learning Rates for Training Neural Networks
+      <https://arxiv.org/abs/1506.01186>`_, 2017. The names are those of ``CyclicLR`` of PyTorch
+      and ``CyclicLR`` of Paddle; ``LinearCyclicalScheduler`` of ignite begins at the top.
+    """
+    down = step_size_up if step_size_down is None else step_size_down
+    rates = {"triangular": 0.0, "triangular2": log(0.5), "exp_range": log(gamma)}
+    rate, by_count = double(rates[mode]), mode == "exp_range"
+    return _cyclic(base_value, max_value, step_size_up, down, rate, by_count, curve)
+
+
+@schedule
+def _cyclic(
+    count: jax.Array,
+    base_value: Value,
+    max_value: Value,
+    up: Period,
+    down: Steps,
+    rate: Double,
+    by_count: bool,
+    curve: Shape,
+) -> jax.Array:
+    """The expanded form: the top shrinks by ``exp(rate)`` in each cycle or at each count."""
+    count, up, down = as_steps(count, up, down)
+    period = total(up, down)
+    cycle = whole_periods(count, period)
+    own = count - cycle * period
+    shrink = exponential(count if by_count else cycle, rate)
+    base, top = as_float(base_value), blend(base_value, max_value, shrink, 1.0 - shrink)
+    way = typing.cast(Curve, curve)
+    return jnp.where(
+        own < up,
+        way(progress(own, up), base, top),
+        way(progress(own, down, begin=up), top, base),
+    )
+
+
+@schedule
+def cyclic_polynomial_schedule(
+    count: jax.Array,
+    init_value: Value,
+    end_value: Value,
+    power: NonNegative,
+    transition_steps: Period,
+) -> jax.Array:
+    r"""A polynomial decay that starts over with a longer horizon whenever it reaches its end.
+
+    .. math::
+      E + (I - E) \left(1 - \frac{t}{H}\right)^P, \qquad H = T \max(1, \lceil t / T \rceil)
+
+    Args:
+      init_value: :math:`I`, the value at count 0.
+      end_value: :math:`E`, the value at every multiple of ``transition_steps`` but 0.
+      power: :math:`P`; 1 is a line, above 1 most of the way is made early, below 1 late.
+      transition_steps: :math:`T`, the first horizon, and by how much it grows.
+
+    Returns:
+      The schedule. It has no end; after each multiple of ``transition_steps`` it jumps up, each
+      time to less.
+
+    Raises:
+      ValueError: for a negative power, or ``transition_steps`` that is not positive.
+
+    >>> import jax.numpy as jnp, jaxlr
+    >>> jaxlr.cyclic_polynomial_schedule(1.0, 0.0, 1.0, transition_steps=2)(jnp.arange(6))
+    Array([1.        , 0.5       , 0.        , 0.25      , 0.        ,
+           0.16666667], dtype=float32)
+
+    References:
+      ``PolynomialDecay`` of Keras, of Paddle, and ``PolynomialDecayAnnealing`` of NeMo, each with
+      ``cycle=True``.
+    """
+    count, steps = as_steps(count, transition_steps)
+    begun = whole_periods(count, steps)
+    own = count - begun * steps
+    started, ended = count > 0, (begun > 0) & (own <= 0)
+    horizons = jnp.where(ended, begun, begun + 1)
+    left = jnp.where(ended, jnp.zeros_like(own), steps - own)
+    unit = inverse(as_float(horizons) * as_float(steps))
+    elapsed = jnp.where(ended, 1.0, as_float(count) * unit)
+    fraction = Progress(elapsed, jnp.where(started, as_float(left) * unit, 1.0))
+    return blend(init_value, end_value, *raised(fraction, power))
 
 
 class _Cycles(Kind):

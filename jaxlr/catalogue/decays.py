@@ -17,6 +17,7 @@ from jaxlr._numerics import (
     log,
     on_host,
     per_step,
+    twofold_power,
     whole_periods,
 )
 from jaxlr._parameters import NonNegative, Period, Positive, Steps, Value
@@ -27,8 +28,11 @@ from jaxlr.schedule import Schedule, schedule
 __all__ = [
     "exponential_decay",
     "exponential_decay_with_burnin",
+    "inverse_power_decay_schedule",
+    "inverse_sqrt_schedule",
     "inverse_time_decay",
     "natural_exponential_decay",
+    "power_decay_schedule",
     "step_decay",
 ]
 
@@ -174,9 +178,15 @@ def exponential_decay_with_burnin(
     ...     1.0, 1, 0.5, burnin_value=0.1, burnin_steps=2)(jnp.arange(5))
     Array([0.1 , 0.1 , 1.  , 0.5 , 0.25], dtype=float32)
 
+    The reverse, a decay that ends in a constant at some count, is a join:
+
+    >>> decay = jaxlr.exponential_decay(1.0, transition_steps=4, decay_rate=0.0625)
+    >>> jaxlr.join_schedules([decay, jaxlr.constant_schedule(0.0625)], [2])(jnp.arange(4))
+    Array([1.    , 0.5   , 0.0625, 0.0625], dtype=float32)
+
     References:
       ``exponential_decay_with_burnin`` of the TensorFlow Object Detection API, whose default is a
-      staircase.
+      staircase. There a ``burnin_value`` of 0 stands for ``init_value``; here it is 0.
     """
     burnin = constant_schedule(init_value if burnin_value is None else burnin_value)
     decay = exponential_decay(
@@ -225,6 +235,162 @@ def inverse_time_decay(
     else:
         rate = as_float(decay_rate) * inverse(transition_steps)
     return as_float(init_value) / (1.0 + rate * as_float(elapsed))
+
+
+@schedule
+def inverse_sqrt_schedule(
+    count: jax.Array, init_value: Value, timescale: Period, shift: Steps = 0
+) -> jax.Array:
+    r"""The inverse of the square root of time.
+
+    .. math::
+      I \Big/ \sqrt{\max\left(1, \frac{t + H}{S}\right)}
+
+    Libraries agree on the root and on nothing else. With :math:`t` from the start of training, a
+    peak :math:`M` and a warm-up of :math:`W` steps,
+
+    * :math:`M \sqrt{W / \max(t, W)}` (fairseq, Megatron-LM, t5x ``rsqrt_normalized_decay``) is
+      ``inverse_sqrt_schedule(M, W)``;
+    * :math:`M / \sqrt{\max(t, W)}` (T5, t5x ``rsqrt_decay``), where :math:`M` is not the peak, is
+      ``inverse_sqrt_schedule(M / W**0.5, W)``.
+
+    With :math:`t` from the end of the warm-up, as the second part of a join,
+
+    * :math:`M / \sqrt{1 + t / S}` (transformers, timm, scenic, llm-foundry) falls from the first
+      step on: ``inverse_sqrt_schedule(M, S, shift=S)``;
+    * :math:`M / \sqrt{1 + (t + H) / S}` (big_vision) begins below :math:`M`:
+      ``inverse_sqrt_schedule(M, S, shift=S + H)``;
+    * :math:`M \sqrt{(W + 1) / (W + 1 + t)}` (NeMo) is
+      ``inverse_sqrt_schedule(M, W + 1, shift=W + 1)``;
+    * :math:`M \min(1, \sqrt{S / (t + W)})` (levanter) is ``inverse_sqrt_schedule(M, S, shift=W)``.
+
+    :func:`jaxlr.warmup_inverse_sqrt_schedule` has the warm-up before those that begin at the peak.
+
+    Args:
+      init_value: :math:`I`, the value where the fraction is at most 1.
+      timescale: :math:`S`, the time in steps at which the decay begins.
+      shift: :math:`H`, the time at count 0.
+
+    Returns:
+      The schedule. It has no end.
+
+    Raises:
+      ValueError: if ``timescale`` is not positive; a traced one that is not gives a constant.
+
+    >>> import jaxlr, numpy as np
+    >>> counts = np.array([0, 50, 100, 200, 400])
+    >>> print(np.asarray(jaxlr.inverse_sqrt_schedule(1.0, timescale=100)(counts)).round(3))
+    [1.    1.    1.    0.707 0.5  ]
+    >>> print(np.asarray(jaxlr.inverse_sqrt_schedule(1.0, 100, shift=100)(counts)).round(3))
+    [1.    0.816 0.707 0.577 0.447]
+
+    References:
+      Raffel et al., `Exploring the Limits of Transfer Learning with a Unified Text-to-Text
+      Transformer <https://arxiv.org/abs/1910.10683>`_, 2020
+    """
+    # In floats, since the sum of two integers may be too long for one. Nothing cancels in it.
+    time = (as_float(count) + as_float(shift)) * inverse(timescale)
+    return as_float(init_value) / jnp.sqrt(jnp.maximum(time, 1.0))
+
+
+@schedule
+def inverse_power_decay_schedule(
+    init_value: Value, timescale: Period, power: NonNegative = 1.0
+) -> Schedule:
+    r"""The inverse of a power of time.
+
+    .. math::
+      I \left(1 + \frac{t}{S}\right)^{-P}
+
+    Args:
+      init_value: :math:`I`, the value at count 0.
+      timescale: :math:`S`, the unit of time in steps.
+      power: :math:`P`; with 1 half is left after ``timescale`` steps, with 0 all for ever.
+
+    Returns:
+      The schedule. It has no end.
+
+    Raises:
+      ValueError: if ``timescale`` is not positive; a traced one that is not gives a constant.
+
+    >>> import jax.numpy as jnp, jaxlr
+    >>> jaxlr.inverse_power_decay_schedule(1.0, timescale=2, power=2.0)(jnp.array([0, 2, 6]))
+    Array([1.    , 0.25  , 0.0625], dtype=float32)
+
+    References:
+      The policy ``inv`` of Caffe, where ``gamma`` is ``1 / timescale``; ``Inv`` of
+      ParameterSchedulers.jl.
+    """
+    exponent = -np.asarray(power, np.float64) if on_host(power) else -as_float(power)
+    return _shifted_power(init_value, timescale, double(exponent))
+
+
+@schedule
+def _shifted_power(
+    count: jax.Array, init_value: Value, timescale: Period, exponent: Double
+) -> jax.Array:
+    """The expanded form of an inverse power, which has all digits of the exponent."""
+    time = 1.0 + as_float(count) * inverse(timescale)
+    return as_float(init_value) * twofold_power(time, exponent)
+
+
+@schedule
+def power_decay_schedule(
+    init_value: Value,
+    amplitude: Positive,
+    exponent: Value = -0.51,
+    tokens_per_step: Positive = 1.0,
+    shift: Steps = 0,
+) -> Schedule:
+    r"""A power of the tokens seen, and no more than a first value.
+
+    .. math::
+      \min(I, \, a n^c), \qquad n = (t + H) \, N
+
+    A peak that is tuned at one batch size and budget is kept at others by this law: for batches of
+    :math:`\beta` sequences, :math:`a` is :math:`\beta` times a constant, 4.6 in the paper, where
+    :math:`c = -0.51`.
+
+    Args:
+      init_value: :math:`I`, the value until the power is below it.
+      amplitude: :math:`a`, the value of the power at one token.
+      exponent: :math:`c`, below 0; above it the value would grow up to ``init_value``.
+      tokens_per_step: :math:`N`, the tokens of one update: batch size times sequence length.
+      shift: :math:`H`, the updates before count 0: the warm-up where this follows one in a join.
+
+    Returns:
+      The schedule. It has no end.
+
+    Raises:
+      ValueError: if ``amplitude`` or ``tokens_per_step`` is not positive.
+
+    >>> import jaxlr, numpy as np
+    >>> lr = jaxlr.power_decay_schedule(0.02, amplitude=4.6 * 128, tokens_per_step=128 * 4096)
+    >>> print(np.asarray(lr(np.array([0, 100, 1_000, 10_000]))).round(4))
+    [0.02   0.02   0.02   0.0065]
+
+    References:
+      Shen et al., `Power Scheduler: A Batch Size and Token Number Agnostic Learning Rate Scheduler
+      <https://arxiv.org/abs/2408.13359>`_, 2024
+    """
+    return _power(init_value, amplitude, double(exponent), tokens_per_step, shift)
+
+
+@schedule
+def _power(
+    count: jax.Array,
+    init_value: Value,
+    amplitude: Positive,
+    exponent: Double,
+    tokens_per_step: Positive,
+    shift: Steps,
+) -> jax.Array:
+    """The expanded form of a power of the tokens seen, which has all digits of the exponent."""
+    tokens = (as_float(count) + as_float(shift)) * as_float(tokens_per_step)
+    begun = tokens > 0.0
+    value = as_float(amplitude) * twofold_power(jnp.where(begun, tokens, 1.0), exponent)
+    at_zero = jnp.where(exponent.high > 0.0, 0.0, as_float(init_value))
+    return jnp.where(begun, jnp.minimum(value, as_float(init_value)), at_zero)
 
 
 def _decay_by(

@@ -1,6 +1,7 @@
 """Schedules that are given at some counts."""
 
-from collections.abc import Mapping
+import typing
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import jax
@@ -18,14 +19,35 @@ from jaxlr._numerics import (
     known,
     on_host,
     progress,
+    whole_periods,
 )
-from jaxlr._parameters import Kind, NonNegative, Steps, Value, kind_of
+from jaxlr._parameters import (
+    Boundaries,
+    Kind,
+    NonNegative,
+    Number,
+    Period,
+    Positive,
+    Steps,
+    Value,
+    kind_of,
+)
+from jaxlr.curves import Curve, Shape
 from jaxlr.schedule import Schedule, schedule
 
 __all__ = [
+    "multistep_decay",
     "piecewise_constant_schedule",
+    "piecewise_constant_values_schedule",
+    "piecewise_curve_schedule",
     "piecewise_interpolate_schedule",
+    "table_schedule",
 ]
+
+Values = Annotated[
+    ArrayLike | Sequence[ArrayLike], Number("Give the values of the schedule, such as [0.1, 0.01].")
+]
+"""Values of the schedule, one after another: a list or an array."""
 
 
 class _Jumps(Kind):
@@ -118,6 +140,182 @@ def piecewise_interpolate_schedule(
     Array([1.  , 0.75, 0.5 , 0.25, 0.  , 0.  ], dtype=float32)
     """
     return _interpolation(interpolate_type, *_levels(init_value, boundaries_and_scales))
+
+
+@schedule
+def multistep_decay(
+    init_value: Value, milestones: Boundaries, decay_rate: Positive = 0.1
+) -> Schedule:
+    r"""Multiplication by one rate at each of some counts.
+
+    .. math::
+      I \, r^{\,|\{i:\, t \ge m_i\}|}
+
+    Args:
+      init_value: :math:`I`, the value before the first milestone.
+      milestones: the counts :math:`m_i`, in any order. One that is given twice counts twice, and
+        one between two counts, such as 2.5, takes effect at the next.
+      decay_rate: :math:`r`.
+
+    Returns:
+      The schedule. It holds its value after the last milestone.
+
+    Raises:
+      ValueError: for a negative milestone, or a rate that is not positive.
+
+    >>> import jax.numpy as jnp, jaxlr
+    >>> jaxlr.multistep_decay(1.0, [2, 4], decay_rate=0.5)(jnp.arange(6))
+    Array([1.  , 1.  , 0.5 , 0.5 , 0.25, 0.25], dtype=float32)
+
+    References:
+      ``MultiStepLR`` of PyTorch, where milestones that are not integers never take effect;
+      ``MultiStepDecay`` of Paddle. ``MultiStepLRScheduler`` of timm is one count early: its
+      milestones less 1.
+    """
+    array: Any = np if on_host(milestones, decay_rate) else jnp
+    rates = array.broadcast_to(decay_rate, array.shape(milestones))
+    return _steps(*_levels(init_value, (milestones, rates)))
+
+
+def _check_values(*, boundaries: ArrayLike, values: ArrayLike, **_: Any) -> None:
+    _check_sorted("piecewise_constant_values_schedule", "boundaries", boundaries)
+    if np.ndim(values) == 0 or np.shape(values)[-1] != np.shape(boundaries)[-1] + 1:
+        raise ValueError(
+            "piecewise_constant_values_schedule: `values` must have one number more than "
+            f"`boundaries`, got {np.asarray(values).tolist()} for "
+            f"{np.asarray(boundaries).tolist()}. The first holds before the first boundary."
+        )
+
+
+def _check_sorted(family: str, name: str, counts: ArrayLike) -> None:
+    if np.ndim(counts) == 0 or np.any(np.diff(np.asarray(counts)) < 0):
+        raise ValueError(
+            f"{family}: `{name}` must be a list of counts in increasing order, got "
+            f"{np.asarray(counts).tolist()}. They are counts from the start of training, not "
+            "lengths."
+        )
+
+
+@schedule(check=_check_values)
+def piecewise_constant_values_schedule(
+    count: jax.Array,
+    boundaries: Boundaries,
+    values: Values,
+    switch: Literal["at", "after"] = "at",
+) -> Any:
+    r"""One of some values, each from a boundary to the next.
+
+    .. math::
+      v_k, \qquad k = |\{i:\, b_i \le t\}|
+
+    Args:
+      boundaries: the counts :math:`b_1, b_2, \dots`, in increasing order.
+      values: :math:`v_0, v_1, \dots`, one more than there are boundaries.
+      switch: ``"at"`` if the count of a boundary has the new value already, ``"after"`` if it still
+        has the old one: then :math:`k` counts the :math:`b_i < t`.
+
+    Returns:
+      The schedule. It holds the last value.
+
+    Raises:
+      ValueError: if the boundaries are unsorted, or the values not one more than they are.
+
+    >>> import jax.numpy as jnp, jaxlr
+    >>> lr = jaxlr.piecewise_constant_values_schedule([2, 4], [1.0, 0.5, 0.25])
+    >>> lr(jnp.arange(6))
+    Array([1.  , 1.  , 0.5 , 0.5 , 0.25, 0.25], dtype=float32)
+    >>> lr.replace(switch="after")(jnp.arange(6))
+    Array([1.  , 1.  , 1.  , 0.5 , 0.5 , 0.25], dtype=float32)
+
+    References:
+      ``PiecewiseDecay`` of Paddle and ``manual_stepping`` of the TensorFlow Object Detection API
+      switch at the boundary, ``PiecewiseConstantDecay`` of Keras after it.
+    """
+    side: Literal["right", "left"] = "right" if switch == "at" else "left"
+    return jnp.asarray(values)[interval(jnp.asarray(boundaries), count, side)]
+
+
+def _check_knots(*, knots: ArrayLike, values: ArrayLike, **_: Any) -> None:
+    _check_sorted("piecewise_curve_schedule", "knots", knots)
+    if np.ndim(values) == 0 or np.shape(values)[-1] != np.shape(knots)[-1] or not np.size(knots):
+        raise ValueError(
+            "piecewise_curve_schedule: `values` must have one number for each of the `knots`, and "
+            f"one at the least, got {np.asarray(values).tolist()} for "
+            f"{np.asarray(knots).tolist()}."
+        )
+
+
+@schedule(check=_check_knots)
+def piecewise_curve_schedule(
+    count: jax.Array, knots: Boundaries, values: Values, curve: Shape = "linear"
+) -> jax.Array:
+    r"""Lines, or curves of another shape, through some points.
+
+    At count :math:`k_i` the value is :math:`v_i`; from each point to the next it follows the curve.
+
+    Args:
+      knots: the counts :math:`k_1, k_2, \dots`, in increasing order. Where two are equal, the
+        value jumps.
+      values: the values :math:`v_1, v_2, \dots` at these counts.
+      curve: the shape of each part, such as ``"linear"`` or ``"cosine"``.
+
+    Returns:
+      The schedule. It holds the first value before the first knot, and the last after the last.
+
+    Raises:
+      ValueError: if the knots are unsorted, or not as many as the values.
+
+    >>> import jax.numpy as jnp, jaxlr
+    >>> jaxlr.piecewise_curve_schedule([1, 3, 5], [1.0, 0.5, 0.0])(jnp.arange(7))
+    Array([1.  , 1.  , 0.75, 0.5 , 0.25, 0.  , 0.  ], dtype=float32)
+
+    References:
+      ``PiecewiseLinear`` of Ignite. With ``curve="cosine"`` and 0 before the boundaries, this is
+      ``StepCosineDecayWithOffset`` of the TensorFlow model garden as its documentation means it;
+      that class divides 0 by 0 after the last boundary.
+    """
+    count, steps = as_steps(count, jnp.asarray(knots))
+    values = jnp.asarray(values)
+    passed = interval(steps, count)
+    left, right = jnp.maximum(passed - 1, 0), jnp.minimum(passed, steps.size - 1)
+    fraction = progress(count, steps[right] - steps[left], begin=steps[left])
+    return typing.cast(Curve, curve)(fraction, values[left], values[right])
+
+
+def _check_table(*, values: ArrayLike, **_: Any) -> None:
+    if np.ndim(values) == 0 or not np.size(values):
+        raise ValueError(
+            f"table_schedule: `values` must be a list of one or more numbers, got {values!r}."
+        )
+
+
+@schedule(check=_check_table)
+def table_schedule(count: jax.Array, values: Values, steps_per_value: Period = 1) -> Any:
+    r"""The values of a list, each for the same number of steps.
+
+    .. math::
+      v_k, \qquad k = \min(\lfloor t / S \rfloor, n - 1)
+
+    Args:
+      values: :math:`v_0, \dots, v_{n - 1}`, such as one value for each epoch.
+      steps_per_value: :math:`S`, how many steps each of them holds; it need not be whole.
+
+    Returns:
+      The schedule. It holds the last value.
+
+    Raises:
+      ValueError: if there is no value, or ``steps_per_value`` is not positive.
+
+    >>> import jax.numpy as jnp, jaxlr
+    >>> jaxlr.table_schedule([0.5, 1.0, 0.25], steps_per_value=2)(jnp.arange(8))
+    Array([0.5 , 0.5 , 1.  , 1.  , 0.25, 0.25, 0.25, 0.25], dtype=float32)
+
+    References:
+      ``StepParamScheduler`` of fvcore; the list of ``fixed`` in fairseq, before its shrinking.
+    """
+    values = jnp.asarray(values)
+    entry = whole_periods(count, steps_per_value)
+    return values[jnp.minimum(entry, as_steps(entry, values.size - 1)[1]).astype(int)]
 
 
 def _levels(init_value: ArrayLike, jumps: Any) -> tuple[Any, Any]:

@@ -1,25 +1,38 @@
-"""Schedules that go from one value to another, and hold it."""
+"""Schedules that go from one value to another."""
 
+import typing
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from jaxlr._numerics import (
+    Double,
     as_float,
+    as_steps,
     blend,
+    exponential,
     half_cosine,
+    inverse,
+    log,
+    per_step,
     power,
     progress,
     raised,
+    whole_periods,
 )
-from jaxlr._parameters import NonNegative, Steps, Value
-from jaxlr.schedule import schedule
+from jaxlr._parameters import NonNegative, Period, Positive, Steps, Value
+from jaxlr.curves import Curve, Shape
+from jaxlr.schedule import Schedule, schedule
 
 __all__ = [
     "constant_schedule",
     "cosine_decay_schedule",
+    "geometric_schedule",
     "linear_schedule",
     "polynomial_schedule",
+    "range_test_schedule",
+    "transition_schedule",
 ]
 
 
@@ -145,3 +158,142 @@ def cosine_decay_schedule(
     """
     wave = power(half_cosine(progress(count, decay_steps).remaining), exponent)
     return as_float(init_value) * (wave + as_float(alpha) * (1.0 - wave))
+
+
+@schedule
+def transition_schedule(
+    count: jax.Array,
+    init_value: Value,
+    end_value: Value,
+    transition_steps: Steps,
+    curve: Shape = "linear",
+    transition_begin: Steps = 0,
+) -> jax.Array:
+    r"""Any curve from one value to another.
+
+    .. math::
+      I D(p) + E (1 - D(p)), \qquad p = \operatorname{clip}\left(\frac{t - B}{T}, 0, 1\right)
+
+    Args:
+      init_value: :math:`I`, the value up to count ``transition_begin``.
+      end_value: :math:`E`, the value from count ``transition_begin + transition_steps`` on.
+      transition_steps: :math:`T`, the length of the transition; with 0 it is a jump.
+      curve: :math:`D`, a curve of :mod:`jaxlr.curves` or the name of one.
+      transition_begin: :math:`B`, the count at which the transition begins.
+
+    Returns:
+      The schedule.
+
+    Raises:
+      ValueError: for a negative length or begin.
+      TypeError: if ``curve`` is neither a curve nor the name of one.
+
+    >>> import jax.numpy as jnp, jaxlr
+    >>> jaxlr.transition_schedule(1.0, 0.0, 4, "one_minus_sqrt")(jnp.array([0, 1, 4, 5]))
+    Array([1. , 0.5, 0. , 0. ], dtype=float32)
+    >>> jaxlr.transition_schedule(1.0, 0.0, 4, jaxlr.curves.polynomial(3.0))(2)
+    Array(0.125, dtype=float32)
+
+    References:
+      ``SWALR`` of PyTorch is one with the curve ``"cosine"`` or ``"linear"`` from the last rate of
+      training to that of the average; ``sched_lin``, ``sched_cos`` and ``sched_poly`` of fastai
+      are ``"linear"``, ``"cosine"`` and ``curves.one_minus_power(power)``.
+    """
+    return typing.cast(Curve, curve)(
+        progress(count, transition_steps, transition_begin), init_value, end_value
+    )
+
+
+@schedule
+def geometric_schedule(
+    init_value: Positive,
+    end_value: Positive,
+    transition_steps: Steps,
+    transition_begin: Steps = 0,
+) -> Schedule:
+    r"""The same ratio at every step, from one value to another.
+
+    .. math::
+      I \, (E / I)^p, \qquad p = \operatorname{clip}\left(\frac{t - B}{T}, 0, 1\right)
+
+    Args:
+      init_value: :math:`I`, the value up to count ``transition_begin``.
+      end_value: :math:`E`, the value from count ``transition_begin + transition_steps`` on.
+      transition_steps: :math:`T`, the length of the transition; with 0 it is a jump.
+      transition_begin: :math:`B`, the count at which the transition begins.
+
+    Returns:
+      The schedule. Unlike the curve ``"geometric"`` it keeps its digits over many powers of ten,
+      as in a range test from 1e-7 to 10.
+
+    Raises:
+      ValueError: if one of the values is not positive, or for a negative length or begin.
+
+    >>> import jax.numpy as jnp, jaxlr
+    >>> jaxlr.geometric_schedule(1.0, 16.0, transition_steps=4)(jnp.arange(6))
+    Array([ 1.,  2.,  4.,  8., 16., 16.], dtype=float32)
+
+    References:
+      ``sched_exp`` of fastai, ``ExponentialParamScheduler`` of fvcore (``end_value`` is its start
+      times its decay), and the exponential scheduler of OLMo-core.
+    """
+    slope = per_step(log(end_value) - log(init_value), transition_steps)
+    return _geometric(init_value, end_value, slope, transition_steps, transition_begin)
+
+
+@schedule
+def _geometric(
+    count: jax.Array,
+    init_value: Value,
+    end_value: Value,
+    slope: Double,
+    steps: Steps,
+    begin: Steps,
+) -> jax.Array:
+    """``init_value * exp(slope * n)`` up to a given end: the expanded form of a geometric one."""
+    over = progress(count, steps, begin).remaining <= 0.0
+    count, steps, begin = as_steps(count, steps, begin)
+    elapsed = jnp.clip(count - begin, jnp.zeros((), count.dtype), steps)
+    return jnp.where(over, as_float(end_value), as_float(init_value) * exponential(elapsed, slope))
+
+
+@schedule
+def range_test_schedule(
+    count: jax.Array,
+    init_value: Value,
+    step_size: Period,
+    step_rate: NonNegative = 1.0,
+    staircase: bool = False,
+) -> jax.Array:
+    r"""A line upward without an end, to find the rate at which training diverges.
+
+    .. math::
+      I (1 + \gamma n), \qquad n = t / S \quad \text{or, in stairs,} \quad \lfloor t / S \rfloor
+
+    Args:
+      init_value: :math:`I`, the value at count 0.
+      step_size: :math:`S`, the unit of time in steps.
+      step_rate: :math:`\gamma`, the rise in one unit, as a multiple of ``init_value``.
+      staircase: whether the value changes only every ``step_size`` steps.
+
+    Returns:
+      The schedule. It has no end.
+
+    Raises:
+      ValueError: if ``step_size`` is not positive, or ``step_rate`` is negative.
+
+    >>> import jax.numpy as jnp, jaxlr
+    >>> jaxlr.range_test_schedule(0.5, step_size=2)(jnp.arange(5))
+    Array([0.5 , 0.75, 1.  , 1.25, 1.5 ], dtype=float32)
+
+    References:
+      Smith, `Cyclical Learning Rates for Training Neural Networks
+      <https://arxiv.org/abs/1506.01186>`_, 2017. ``LRRangeTest`` of DeepSpeed counts from 1: its
+      value at a count is the one here at the next count. For a test over several powers of ten
+      see :func:`geometric_schedule`.
+    """
+    if staircase:
+        units, rate = whole_periods(count, step_size), as_float(step_rate)
+    else:
+        units, rate = count, as_float(step_rate) * inverse(step_size)
+    return as_float(init_value) * (1.0 + rate * as_float(units))

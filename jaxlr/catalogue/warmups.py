@@ -1,4 +1,32 @@
-"""Schedules that begin with a warm-up."""
+r"""Schedules that begin with a warm-up.
+
+A warm-up begins at ``init_value`` at count 0 and reaches its peak at count ``warmup_steps``. From
+an ``init_value`` of 0 the first update changes nothing. Some libraries avoid this by another way to
+count, which is another line here; for a peak :math:`M` and :math:`W` steps,
+
+* :math:`M (t + 1) / W` (torchtitan, fairseq, modded-nanogpt): from ``M / W`` in ``W - 1`` steps;
+* :math:`M (t + 1) / (W + 1)` (NeMo): from ``M / (W + 1)`` in ``W`` steps.
+
+>>> import jaxlr, numpy as np
+>>> M, W, counts = 1.0, 4, np.arange(6)
+>>> jaxlr.warmup_constant_schedule(M / W, M, W - 1)(counts)
+Array([0.25, 0.5 , 0.75, 1.  , 1.  , 1.  ], dtype=float32)
+>>> jaxlr.warmup_constant_schedule(M / (W + 1), M, W)(counts)
+Array([0.2, 0.4, 0.6, 0.8, 1. , 1. ], dtype=float32)
+
+The untuned warm-ups of Adam have a length that follows from its ``b2``, so that the peak is all
+there is to choose. Beside the exact one, :func:`radam_warmup_schedule`, there are
+
+>>> b2 = 0.999
+>>> W = round(2 / (1 - b2))
+>>> linear = jaxlr.warmup_constant_schedule(M / W, M, W - 1)
+>>> exponential = jaxlr.exponential_warmup_schedule(M, time_constant=1 / (1 - b2))
+>>> print(f"{linear(999):.3f} {exponential(999):.3f}")
+0.500 0.632
+
+See Ma and Yarats, `On the adequacy of untuned warmup for adaptive optimization
+<https://arxiv.org/abs/1910.04209>`_, 2021.
+"""
 
 from typing import Any
 
@@ -8,22 +36,38 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from jaxlr._numerics import (
+    as_float,
     as_steps,
     blend,
+    divide,
     half_cosine,
+    inverse,
+    log,
+    on_host,
     progress,
     raised,
+    total,
 )
-from jaxlr._parameters import NonNegative, Period, Positive, Steps, Value
-from jaxlr.catalogue.decays import exponential_decay
+from jaxlr._parameters import Fraction, NonNegative, Period, Positive, Steps, Value
+from jaxlr.catalogue.decays import (
+    exponential_decay,
+    inverse_power_decay_schedule,
+    inverse_sqrt_schedule,
+)
 from jaxlr.catalogue.transitions import linear_schedule
 from jaxlr.compose import join_schedules
 from jaxlr.schedule import Schedule, schedule
 
 __all__ = [
+    "exponential_warmup_schedule",
+    "log_warmup_schedule",
+    "noam_hold_schedule",
+    "noam_schedule",
+    "radam_warmup_schedule",
     "warmup_constant_schedule",
     "warmup_cosine_decay_schedule",
     "warmup_exponential_decay_schedule",
+    "warmup_inverse_sqrt_schedule",
 ]
 
 
@@ -143,3 +187,338 @@ def warmup_exponential_decay_schedule(
     return join_schedules(
         [linear_schedule(init_value, peak_value, warmup_steps), decay], [warmup_steps]
     )
+
+
+def _check_inverse_sqrt(*, warmup_steps: ArrayLike, timescale: ArrayLike | None, **_: Any) -> None:
+    if timescale is None and np.any(np.asarray(warmup_steps) == 0):
+        raise ValueError(
+            "warmup_inverse_sqrt_schedule: `timescale` is `warmup_steps` by default, and must be "
+            "given where there is no warm-up, such as 10_000."
+        )
+
+
+@schedule(check=_check_inverse_sqrt)
+def warmup_inverse_sqrt_schedule(
+    init_value: Value,
+    peak_value: Value,
+    warmup_steps: Steps,
+    timescale: Period | None = None,
+) -> Schedule:
+    r"""A linear warm-up, from whose end on the value falls with the inverse square root of time.
+
+    .. math::
+      I (1 - t / W) + M t / W \quad (t < W), \qquad
+      M \Big/ \sqrt{1 + \frac{t - W}{S}} \quad (t \ge W)
+
+    With :math:`S = W` the second part is :math:`M \sqrt{W / t}`.
+
+    Args:
+      init_value: :math:`I`, the value at count 0.
+      peak_value: :math:`M`, the value at count ``warmup_steps``.
+      warmup_steps: :math:`W`, the length of the warm-up.
+      timescale: :math:`S`, the time in steps in which the peak falls by the root of 2; None stands
+        for ``warmup_steps``.
+
+    Returns:
+      The schedule. It has no end.
+
+    Raises:
+      ValueError: without a warm-up and a timescale, where fairseq divides by 0. Traced, such a
+        schedule is constant.
+
+    >>> import jaxlr, numpy as np
+    >>> counts = np.array([0, 50, 100, 200, 400])
+    >>> lr = jaxlr.warmup_inverse_sqrt_schedule(0.0, 1.0, warmup_steps=100)
+    >>> print(np.asarray(lr(counts)).round(3))
+    [0.    0.5   1.    0.707 0.5  ]
+
+    References:
+      With ``timescale=None``: ``inverse_sqrt`` of fairseq and Megatron-LM, which drops to its
+      minimum at the end of its horizon. With one of 10,000 by default: ``inverse_sqrt`` of
+      transformers (without a warm-up) and ``rsqrt`` of big_vision. ``InverseSquareRootAnnealing``
+      of NeMo begins at ``M / (W + 1)`` and has the timescale ``W + 1``.
+      :func:`jaxlr.inverse_sqrt_schedule` has all other forms.
+    """
+    scale = warmup_steps if timescale is None else timescale
+    return join_schedules(
+        [
+            linear_schedule(init_value, peak_value, warmup_steps),
+            inverse_sqrt_schedule(peak_value, scale, shift=scale),
+        ],
+        [warmup_steps],
+    )
+
+
+@schedule
+def noam_schedule(model_size: Positive, warmup_steps: Period, scale: Value = 1.0) -> Schedule:
+    r"""The schedule of the first Transformer: a warm-up, then the inverse square root of time.
+
+    .. math::
+      b \, d^{-1/2} \min(t^{-1/2}, \, t \, W^{-3/2})
+
+    It begins at 0, at count 0, and has its peak :math:`b / \sqrt{d W}` at count :math:`W`.
+
+    Args:
+      model_size: :math:`d`, the width of the model.
+      warmup_steps: :math:`W`, the length of the warm-up.
+      scale: :math:`b`, a factor.
+
+    Returns:
+      The schedule. It has no end.
+
+    Raises:
+      ValueError: if ``model_size`` or ``warmup_steps`` is not positive.
+
+    >>> import jaxlr, numpy as np
+    >>> lr = jaxlr.noam_schedule(model_size=16, warmup_steps=100)
+    >>> print(np.asarray(lr(np.array([0, 50, 100, 400]))))
+    [0.     0.0125 0.025  0.0125]
+
+    The paper counts updates from 1, so that its first value is not 0 and its peak one update
+    earlier:
+
+    >>> peak, W = 0.025, 100
+    >>> paper = jaxlr.warmup_inverse_sqrt_schedule(peak / W, peak, W - 1, timescale=W)
+    >>> print(np.asarray(paper(np.array([49, 99, 399]))))
+    [0.0125 0.025  0.0125]
+
+    References:
+      Vaswani et al., `Attention Is All You Need <https://arxiv.org/abs/1706.03762>`_, 2017
+
+      ``NoamDecay`` of Paddle; ``NoamAnnealing`` of NeMo, which has the value at 1 at count 0 too,
+      and a lower bound.
+    """
+    return warmup_inverse_sqrt_schedule(0.0, _peak(model_size, warmup_steps, scale), warmup_steps)
+
+
+def _peak(model_size: ArrayLike, warmup_steps: ArrayLike, scale: ArrayLike) -> Any:
+    """``scale / sqrt(model_size * warmup_steps)``, in double precision for numbers of the host."""
+    if on_host(model_size, warmup_steps, scale):
+        product = np.asarray(model_size, np.float64) * np.asarray(warmup_steps, np.float64)
+        return divide(scale, np.sqrt(product))
+    # The smallest normal float under the root keeps its derivative finite.
+    product = as_float(model_size) * as_float(warmup_steps)
+    return as_float(scale) / jnp.sqrt(jnp.maximum(product, np.finfo(product.dtype).tiny))
+
+
+@schedule
+def noam_hold_schedule(
+    peak_value: Value,
+    warmup_steps: Period,
+    hold_steps: Steps,
+    decay_exponent: NonNegative = 0.5,
+    init_value: Value = 0.0,
+) -> Schedule:
+    r"""A linear warm-up, a constant peak, and an inverse power of time.
+
+    .. math::
+      I (1 - t / W) + M t / W, \qquad M, \qquad M \left(\frac{W}{t - H}\right)^P
+
+    The third part begins at count :math:`W + H`, at the peak.
+
+    Args:
+      peak_value: :math:`M`.
+      warmup_steps: :math:`W`, the length of the warm-up and the unit of time of the decay.
+      hold_steps: :math:`H`, how long the peak holds.
+      decay_exponent: :math:`P`.
+      init_value: :math:`I`, the value at count 0.
+
+    Returns:
+      The schedule. It has no end.
+
+    Raises:
+      ValueError: if ``warmup_steps`` is not positive.
+
+    >>> import jaxlr, numpy as np
+    >>> lr = jaxlr.noam_hold_schedule(1.0, warmup_steps=2, hold_steps=3)
+    >>> print(np.asarray(lr(np.array([0, 1, 2, 5, 11]))))
+    [0.  0.5 1.  1.  0.5]
+
+    References:
+      Kim et al., `Squeezeformer: An Efficient Transformer for Automatic Speech Recognition
+      <https://arxiv.org/abs/2206.00888>`_, 2022
+
+      ``NoamHoldAnnealing`` of NeMo, whose warm-up begins at ``M / (W + 1)``.
+    """
+    return join_schedules(
+        [
+            warmup_constant_schedule(init_value, peak_value, warmup_steps),
+            inverse_power_decay_schedule(peak_value, warmup_steps, decay_exponent),
+        ],
+        [total(warmup_steps, hold_steps)],
+    )
+
+
+@schedule
+def exponential_warmup_schedule(
+    count: jax.Array, peak_value: Value, time_constant: Period
+) -> jax.Array:
+    r"""A warm-up that approaches its peak as a charge does.
+
+    .. math::
+      M \left(1 - e^{-(t + 1) / \tau}\right)
+
+    Args:
+      peak_value: :math:`M`.
+      time_constant: :math:`\tau`, in steps; after five of it less than a hundredth is missing. With
+        ``1 / (1 - b2)`` this is the untuned exponential warm-up of Adam.
+
+    Returns:
+      The schedule. It has no end; its first value is not 0.
+
+    Raises:
+      ValueError: if ``time_constant`` is not positive; traced, such a one is over at once.
+
+    >>> import jaxlr, numpy as np
+    >>> print(np.asarray(jaxlr.exponential_warmup_schedule(1.0, 2.0)(np.arange(4))).round(3))
+    [0.393 0.632 0.777 0.865]
+
+    References:
+      Ma and Yarats, `On the adequacy of untuned warmup for adaptive optimization
+      <https://arxiv.org/abs/1910.04209>`_, 2021; ``ExponentialWarmup`` of pytorch_warmup.
+    """
+    rate = jnp.where(as_float(time_constant) > 0.0, inverse(time_constant), 1e9)
+    return as_float(peak_value) * -jnp.expm1(-(as_float(count) + 1.0) * rate)
+
+
+@schedule
+def log_warmup_schedule(init_value: Value, peak_value: Value, warmup_steps: Steps) -> Schedule:
+    r"""A warm-up along a logarithm, most of which is made early, to a value that then holds.
+
+    .. math::
+      I + (M - I) \frac{\ln(t + 1)}{\ln(W + 1)}
+
+    Args:
+      init_value: :math:`I`, the value at count 0.
+      peak_value: :math:`M`, the value from count ``warmup_steps`` on.
+      warmup_steps: :math:`W`, the length of the warm-up; with 0 there is none.
+
+    Returns:
+      The schedule.
+
+    >>> import jaxlr, numpy as np
+    >>> lr = jaxlr.log_warmup_schedule(0.0, 1.0, warmup_steps=7)
+    >>> print(np.asarray(lr(np.array([0, 1, 3, 7, 8]))).round(3))
+    [0.    0.333 0.667 1.    1.   ]
+
+    References:
+      ``WarmupLR`` of DeepSpeed, which reaches its peak one step earlier: ``warmup_num_steps - 1``
+      is ``warmup_steps``.
+    """
+    array: Any = np if on_host(warmup_steps) else jnp
+    steps = divide(warmup_steps, 1.0)
+    unit = 1.0 / array.log1p(array.where(steps > 0.0, steps, 1.0))
+    return _log_warmup(
+        init_value,
+        peak_value,
+        warmup_steps,
+        fall=divide(init_value, 1.0) * unit,
+        rise=divide(peak_value, 1.0) * unit,
+    )
+
+
+@schedule
+def _log_warmup(
+    count: jax.Array,
+    init_value: Value,
+    peak_value: Value,
+    warmup_steps: Steps,
+    fall: Value,
+    rise: Value,
+) -> jax.Array:
+    """The expanded form of a logarithmic warm-up, with both values over ``log(1 + steps)``."""
+    count, steps = as_steps(count, warmup_steps)
+    zero = jnp.zeros((), steps.dtype)
+    left = jnp.maximum(steps - count, zero)
+    over = left <= zero
+    done, left = as_float(jnp.where(over, zero, count)), as_float(left)
+    # ln(W + 1) - ln(t + 1) = ln(1 + (W - t) / (t + 1)), which keeps its digits near the end.
+    value = as_float(fall) * jnp.log1p(left / (1.0 + done)) + as_float(rise) * jnp.log1p(done)
+    value = jnp.where(count > zero, value, as_float(init_value))
+    return jnp.where(over, as_float(peak_value), value)
+
+
+def _check_radam(*, b2: ArrayLike, **_: Any) -> None:
+    if np.any(np.asarray(b2) < 0.62) or np.any(np.asarray(b2) >= 1.0):
+        raise ValueError(
+            f"radam_warmup_schedule: `b2` must be at least 0.62 and below 1, got {b2}. Near "
+            "0.6 there is nothing to rectify."
+        )
+
+
+@schedule(check=_check_radam)
+def radam_warmup_schedule(peak_value: Value, b2: Fraction = 0.999) -> Schedule:
+    r"""The warm-up that is hidden in RAdam: its rectification of Adam's variance, as a factor.
+
+    .. math::
+      M \sqrt{\frac{(\rho_n - 4) (\rho_n - 2) \rho_\infty}{
+      (\rho_\infty - 4) (\rho_\infty - 2) \rho_n}}, \qquad
+      \rho_n = \rho_\infty - \frac{2 n \beta_2^n}{1 - \beta_2^n}, \qquad
+      \rho_\infty = \frac{2}{1 - \beta_2} - 1
+
+    with :math:`n = t + n_0`, where :math:`n_0` is the first :math:`n` of :math:`\rho_n > 4`: 5 for
+    most :math:`\beta_2`.
+
+    Args:
+      peak_value: :math:`M`, which is approached in some :math:`2 / (1 - \beta_2)` updates.
+      b2: :math:`\beta_2` of Adam, at least 0.62 and below 1.
+
+    Returns:
+      The schedule. It has no end; its first value is not 0.
+
+    Raises:
+      ValueError: if ``b2`` is below 0.62 or not below 1. A traced one counts as the nearest number
+        that is not.
+
+    >>> import jaxlr, numpy as np
+    >>> lr = jaxlr.radam_warmup_schedule(1.0, b2=0.999)
+    >>> print(np.asarray(lr(np.array([0, 100, 1_000, 10_000]))).round(3))
+    [0.017 0.221 0.647 1.   ]
+
+    References:
+      Liu et al., `On the Variance of the Adaptive Learning Rate and Beyond
+      <https://arxiv.org/abs/1908.03265>`_, 2019; ``RAdamWarmup`` of pytorch_warmup.
+    """
+    array: Any = np if on_host(b2) else jnp
+    rate = array.clip(-log(b2), 1e-7, -np.log(0.62))
+    unit, half = 2.0 / rate, 0.5 * rate
+    # coth(q / 2) - 2 / q for the rate q.
+    rest = half / 3.0 * (1.0 - half**2 / 15.0 * (1.0 - half**2 / 10.5))
+    most = unit + rest - 4.0
+    first = 1 + array.sum(_excess(array.arange(1.0, 65.0), rate, unit, rest, most, array) <= 0.0)
+    scale = (4.0 + most) / (2.0 + most) / most
+    return _rectification(peak_value, first, rate, unit, rest, most, scale)
+
+
+@schedule
+def _rectification(
+    count: jax.Array,
+    peak_value: Value,
+    first: Steps,
+    rate: Value,
+    unit: Value,
+    rest: Value,
+    most: Value,
+    scale: Value,
+) -> jax.Array:
+    """The expanded form of RAdam's warm-up, with what depends on its ``b2`` alone."""
+    rate, unit, rest, most = map(as_float, (rate, unit, rest, most))
+    excess = _excess(as_float(count) + as_float(first), rate, unit, rest, most, jnp)
+    factor = excess * ((2.0 + excess) / (4.0 + excess)) * as_float(scale)
+    return as_float(peak_value) * jnp.sqrt(jnp.clip(factor, np.finfo(factor.dtype).tiny, 1.0))
+
+
+def _excess(n: Any, rate: Any, unit: Any, rest: Any, most: Any, array: Any) -> Any:
+    r"""The number rho minus 4, with all digits.
+
+    With :math:`q` for the rate, ``unit`` for :math:`2 / q` and :math:`x = qn`, it is
+    :math:`\rho_\infty - 4 - \frac 2 q \frac{x}{e^x - 1}`, whose series for small :math:`x` begins
+    with :math:`n - 4 - n x / 6`.
+    """
+    x = n * rate
+    near, far = array.minimum(x, 1.0), array.maximum(x, 1.0)
+    square = near * near
+    series = 1.0 - square / 60.0 * (1.0 - square / 42.0 * (1.0 - square / 40.0))
+    early = (n - 4.0) - n * near / 6.0 * series + rest
+    late = most + unit * (far * (array.exp(-far) / array.expm1(-far)))
+    return array.where(x < 1.0, early, late)

@@ -40,7 +40,7 @@ _TRIANGLE = (
 RECIPES: Mapping[str, Recipe] = {
     "fast": Recipe(
         model="fast-cnn",
-        schedule=_TRIANGLE.format(peak=0.004),
+        schedule=_TRIANGLE.format(peak=0.01),
         epochs=1,
         batch_size=64,
         hyperparameters={"b2": 0.99},

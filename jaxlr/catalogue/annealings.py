@@ -1,0 +1,360 @@
+"""Schedules that fall to their end in a given time, each along its own curve."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike
+
+from jaxlr import curves
+from jaxlr._numerics import (
+    as_float,
+    blend,
+    divide,
+    half_cosine,
+    log,
+    on_host,
+    power,
+    progress,
+    sine,
+)
+from jaxlr._parameters import Fraction, Period, Positive, Steps, Value
+from jaxlr.catalogue.transitions import transition_schedule
+from jaxlr.curves import Shape
+from jaxlr.schedule import Schedule, schedule
+
+__all__ = [
+    "cosine_linear_envelope_schedule",
+    "exp_hyperbolic_decay_schedule",
+    "half_cosine_schedule",
+    "hyperbolic_decay_schedule",
+    "k_decay_schedule",
+    "rex_schedule",
+    "tanh_decay_schedule",
+]
+
+
+@schedule
+def rex_schedule(
+    init_value: Value, decay_steps: Steps, end_value: Value = 0.0, beta: Fraction = 0.5
+) -> Schedule:
+    r"""A reflected exponential: it stays high for long, and falls at the end.
+
+    .. math::
+      E + (I - E) \frac{1 - p}{(1 - \beta) + \beta (1 - p)},
+      \qquad p = \operatorname{clip}(t / T, 0, 1)
+
+    Args:
+      init_value: :math:`I`, the value at count 0.
+      decay_steps: :math:`T`, the count from which ``end_value`` holds.
+      end_value: :math:`E`.
+      beta: :math:`\beta`; 0 is a line, near 1 most of the way is made at the very end.
+
+    Returns:
+      The schedule.
+
+    Raises:
+      ValueError: for a negative length, or ``beta`` outside [0, 1].
+
+    >>> import jaxlr, numpy as np
+    >>> print(np.asarray(jaxlr.rex_schedule(1.0, decay_steps=4)(np.arange(6))).round(3))
+    [1.    0.857 0.667 0.4   0.    0.   ]
+
+    References:
+      Chen et al., `REX: Revisiting Budgeted Training with an Improved Schedule
+      <https://arxiv.org/abs/2107.04197>`_, 2021, with 0.5. ``RexLR`` of axolotl has 0.9.
+    """
+    return transition_schedule(init_value, end_value, decay_steps, curves.rex(beta))
+
+
+@schedule
+def tanh_decay_schedule(
+    init_value: Value,
+    decay_steps: Steps,
+    end_value: Value = 0.0,
+    lower: Value = -7.0,
+    upper: Value = 3.0,
+    exact_ends: bool = True,
+) -> Schedule:
+    r"""Part of a hyperbolic tangent: it stays high, falls, and stays low.
+
+    .. math::
+      E + \frac{I - E}{2} \left(1 - \tanh(l (1 - p) + u p)\right),
+      \qquad p = \operatorname{clip}(t / T, 0, 1)
+
+    Args:
+      init_value: :math:`I`, the value at count 0.
+      decay_steps: :math:`T`, the count from which ``end_value`` holds.
+      end_value: :math:`E`.
+      lower: :math:`l`, where on the tangent the decay begins.
+      upper: :math:`u`, where it ends; twice the fraction that is left there is
+        :math:`1 - \tanh u`.
+      exact_ends: whether to stretch the formula so that it goes from exactly ``init_value`` to
+        exactly ``end_value``; as it is, it comes near them, and jumps to them at both ends.
+
+    Returns:
+      The schedule.
+
+    Raises:
+      ValueError: for a negative length.
+
+    >>> import jaxlr, numpy as np
+    >>> lr = jaxlr.tanh_decay_schedule(1.0, decay_steps=10)
+    >>> print(np.asarray(lr(np.array([0, 6, 7, 8, 10]))).round(3))
+    [1.    0.881 0.499 0.117 0.   ]
+
+    References:
+      Hsueh et al., `Stochastic Gradient Descent with Hyperbolic-Tangent Decay on Classification
+      <https://arxiv.org/abs/1806.01593>`_, 2018. ``TanhLRScheduler`` of timm is the formula as it
+      is: ``exact_ends=False``.
+    """
+    curve = curves.tanh(lower, upper, exact_ends)
+    return transition_schedule(init_value, end_value, decay_steps, curve)
+
+
+@schedule
+def k_decay_schedule(
+    init_value: Value,
+    decay_steps: Steps,
+    end_value: Value = 0.0,
+    k: Positive = 1.0,
+    curve: Shape = "cosine",
+) -> Schedule:
+    r"""A curve that is entered late: it is followed at a power of the time that is over.
+
+    .. math::
+      I D(p^k) + E (1 - D(p^k)), \qquad p = \operatorname{clip}(t / T, 0, 1)
+
+    Args:
+      init_value: :math:`I`, the value at count 0.
+      decay_steps: :math:`T`, the count from which ``end_value`` holds.
+      end_value: :math:`E`.
+      k: :math:`k`; 1 is the curve itself, above 1 the value stays high for longer.
+      curve: :math:`D`, a curve of :mod:`jaxlr.curves` or the name of one.
+
+    Returns:
+      The schedule.
+
+    Raises:
+      ValueError: for a negative length, or ``k`` that is not positive.
+
+    >>> import jaxlr, numpy as np
+    >>> lr = jaxlr.k_decay_schedule(1.0, decay_steps=4, k=2.0)
+    >>> print(np.asarray(lr(np.arange(6))).round(3))
+    [1.    0.99  0.854 0.402 0.    0.   ]
+
+    References:
+      Zhang and Li, `k-decay: A New Method For Learning Rate Schedule
+      <https://arxiv.org/abs/2004.05909>`_, 2020. It is ``k_decay`` of timm's
+      ``CosineLRScheduler``, and with ``curve=curves.polynomial(power)`` of its
+      ``PolyLRScheduler``.
+    """
+    return transition_schedule(init_value, end_value, decay_steps, curves.k_decay(k, curve))
+
+
+@schedule
+def half_cosine_schedule(
+    count: jax.Array, init_value: Value, decay_steps: Steps, end_value: Value = 0.0
+) -> jax.Array:
+    r"""The second half of a cosine decay: it falls fastest at its start.
+
+    .. math::
+      E + (I - E) \left(1 - \sin \frac{\pi p}{2}\right), \qquad p = \operatorname{clip}(t / T, 0, 1)
+
+    Args:
+      init_value: :math:`I`, the value at count 0, which is half-way down the whole cosine.
+      decay_steps: :math:`T`, the count from which ``end_value`` holds.
+      end_value: :math:`E`.
+
+    Returns:
+      The schedule.
+
+    Raises:
+      ValueError: for a negative length.
+
+    >>> import jaxlr, numpy as np
+    >>> lr = jaxlr.half_cosine_schedule(1.0, decay_steps=3)
+    >>> print(np.asarray(lr(np.arange(5))).round(3))
+    [1.    0.5   0.134 0.    0.   ]
+
+    References:
+      ``HalfCosWithWarmup`` of OLMo-core takes the peak of the whole cosine,
+      ``2 * init_value - end_value``.
+    """
+    elapsed, remaining = progress(count, decay_steps)
+    return blend(init_value, end_value, sine(elapsed), 2.0 * half_cosine(0.5 * remaining))
+
+
+@schedule
+def cosine_linear_envelope_schedule(
+    count: jax.Array, init_value: Value, decay_steps: Steps, alpha: Value = 0.0
+) -> jax.Array:
+    r"""Half a cosine wave times a line, from a value down to a fraction of it.
+
+    .. math::
+      I \left(\alpha + (1 - \alpha) (1 - p) \frac{1 + \cos \pi p}{2}\right),
+      \qquad p = \operatorname{clip}(t / T, 0, 1)
+
+    Args:
+      init_value: :math:`I`, the value at count 0.
+      decay_steps: :math:`T`, the count from which ``alpha * init_value`` holds.
+      alpha: :math:`\alpha`, the last value as a fraction of the first.
+
+    Returns:
+      The schedule.
+
+    Raises:
+      ValueError: for a negative length.
+
+    >>> import jaxlr, numpy as np
+    >>> lr = jaxlr.cosine_linear_envelope_schedule(1.0, decay_steps=4)
+    >>> print(np.asarray(lr(np.arange(6))).round(3))
+    [1.    0.64  0.25  0.037 0.    0.   ]
+
+    References:
+      ``CosLinearEnvelope`` of OLMo, whose ``alpha_f`` is 0.1.
+    """
+    remaining = progress(count, decay_steps).remaining
+    wave = remaining * half_cosine(remaining)
+    return as_float(init_value) * (wave + as_float(alpha) * (1.0 - wave))
+
+
+def _check_bound(*, decay_steps: ArrayLike, upper_bound: ArrayLike, **_: Any) -> None:
+    if np.any(np.asarray(decay_steps) > np.asarray(upper_bound)):
+        raise ValueError(
+            f"`upper_bound` must be at least `decay_steps`, got {upper_bound} and {decay_steps}. "
+            "It is the longest training that the decay is meant for."
+        )
+
+
+@schedule(check=_check_bound)
+def hyperbolic_decay_schedule(
+    count: jax.Array,
+    init_value: Value,
+    decay_steps: Steps,
+    infimum: Value,
+    upper_bound: Period,
+) -> jax.Array:
+    r"""Part of a hyperbola, whose start hardly depends on the length of training.
+
+    .. math::
+      I - (I - J) \left(h(0) - h(\min(t, T))\right), \qquad
+      h(t) = \sqrt{\frac{T - t}{U} \left(2 - \frac{T + t}{U}\right)}
+
+    Args:
+      init_value: :math:`I`, the value at count 0.
+      decay_steps: :math:`T`, the count from which the last value holds.
+      infimum: :math:`J`, the last value of the longest training.
+      upper_bound: :math:`U`, the length of the longest training in steps, for which the decay is a
+        line.
+
+    Returns:
+      The schedule. It holds its last value :math:`I - (I - J) \sqrt{(2 - T / U)\, T / U}`, which
+      is above the infimum where ``decay_steps`` is below ``upper_bound``.
+
+    Raises:
+      ValueError: if ``upper_bound`` is not positive, or below ``decay_steps``.
+
+    >>> import jaxlr, numpy as np
+    >>> lr = jaxlr.hyperbolic_decay_schedule(1.0, decay_steps=4, infimum=0.0, upper_bound=8)
+    >>> print(np.asarray(lr(np.arange(6))).round(3))
+    [1.    0.852 0.693 0.509 0.134 0.134]
+
+    References:
+      Kim, `HyperbolicLR: Epoch insensitive learning rate scheduler
+      <https://arxiv.org/abs/2407.15200>`_, 2024
+    """
+    depth = _hyperbola(count, decay_steps, upper_bound)
+    rest = progress(decay_steps, upper_bound).remaining
+    # 1 - h(0) = (1 - T / U)^2 / (1 + h(0)).
+    above = rest * rest / (1.0 + depth.whole) + depth.left
+    return blend(init_value, infimum, depth.over, above)
+
+
+@schedule(check=_check_bound)
+def exp_hyperbolic_decay_schedule(
+    init_value: Positive,
+    decay_steps: Steps,
+    infimum: Positive,
+    upper_bound: Period,
+) -> Schedule:
+    r"""A power that follows part of a hyperbola.
+
+    .. math::
+      I \left(J / I\right)^{h(0) - h(\min(t, T))}, \qquad
+      h(t) = \sqrt{\frac{T - t}{U} \left(2 - \frac{T + t}{U}\right)}
+
+    Args:
+      init_value: :math:`I`, the value at count 0.
+      decay_steps: :math:`T`, the count from which the last value holds.
+      infimum: :math:`J`, the last value of the longest training.
+      upper_bound: :math:`U`, the length of the longest training in steps, for which the ratio of
+        each value to the one before is the same.
+
+    Returns:
+      The schedule. It holds its last value, which is above the infimum where ``decay_steps`` is
+      below ``upper_bound``.
+
+    Raises:
+      ValueError: if a value or ``upper_bound`` is not positive, or the latter below
+        ``decay_steps``.
+
+    >>> import jaxlr, numpy as np
+    >>> lr = jaxlr.exp_hyperbolic_decay_schedule(1.0, 4, infimum=0.01, upper_bound=8)
+    >>> print(np.asarray(lr(np.arange(6))).round(3))
+    [1.    0.506 0.243 0.104 0.019 0.019]
+
+    References:
+      Kim, `HyperbolicLR: Epoch insensitive learning rate scheduler
+      <https://arxiv.org/abs/2407.15200>`_, 2024
+    """
+    rate = log(infimum) - log(init_value)
+    part = divide(decay_steps, upper_bound)
+    depth = _root(part * (2.0 - part))
+    end_value = _exp(log(init_value) + rate * depth)
+    return _exp_hyperbola(init_value, end_value, rate, decay_steps, upper_bound)
+
+
+def _root(x: Any) -> Any:
+    return np.sqrt(x) if on_host(x) else power(x, 0.5)
+
+
+def _exp(x: Any) -> Any:
+    return np.exp(x) if on_host(x) else jnp.exp(x)
+
+
+class _Depth(NamedTuple):
+    """How far down a hyperbola is, ``h(0) - h(t)``, and how far it still goes, ``h(t)``."""
+
+    over: jax.Array
+    left: jax.Array
+    whole: jax.Array
+
+
+def _hyperbola(count: ArrayLike, steps: ArrayLike, bound: ArrayLike) -> _Depth:
+    part, rest = progress(steps, bound)
+    over, left = progress(count, steps)
+    curved = 2.0 * rest
+    left_depth = power(part * left * (curved + part * left), 0.5)
+    whole = power(part * (1.0 + rest), 0.5)
+    # The difference of the two squares over their sum keeps its digits near the start.
+    both = whole + left_depth
+    fallen = part * over * (curved + part * (1.0 + left)) / jnp.where(both > 0.0, both, 1.0)
+    return _Depth(fallen, left_depth, whole)
+
+
+@schedule
+def _exp_hyperbola(
+    count: jax.Array,
+    init_value: Value,
+    end_value: Value,
+    rate: Value,
+    decay_steps: Steps,
+    upper_bound: Period,
+) -> jax.Array:
+    """The expanded form: from the nearer end, so that the exponent is short."""
+    over, left, whole = _hyperbola(count, decay_steps, upper_bound)
+    near = over < 0.5 * whole
+    start = jnp.where(near, as_float(init_value), as_float(end_value))
+    return start * jnp.exp(as_float(rate) * jnp.where(near, over, -left))

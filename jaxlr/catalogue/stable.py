@@ -1,0 +1,521 @@
+r"""Schedules that hold a value for long, and then cool down.
+
+A schedule that changes level between constants needs no family of its own. That of DeepSeek-V3
+holds, falls along a cosine to a tenth, and holds two more constants; per thousand updates:
+
+>>> import jaxlr, numpy as np
+>>> lr = jaxlr.join_schedules(
+...     [
+...         jaxlr.warmup_constant_schedule(0.0, 2.2e-4, warmup_steps=2),
+...         jaxlr.cosine_decay_schedule(2.2e-4, decay_steps=300, alpha=0.1),
+...         jaxlr.constant_schedule(2.2e-5),
+...         jaxlr.constant_schedule(7.3e-6),
+...     ],
+...     boundaries=[700, 1000, 1023],
+... )
+>>> for count in (0, 2, 699, 850, 1000, 1023):
+...     print(f"{count:4d} {lr(count):.2e}")
+   0 0.00e+00
+   2 2.20e-04
+ 699 2.20e-04
+ 850 1.21e-04
+1000 2.20e-05
+1023 7.30e-06
+"""
+
+import typing
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike
+
+from jaxlr._numerics import (
+    Double,
+    as_float,
+    as_steps,
+    blend,
+    divide,
+    exponential,
+    half_cosine,
+    interval,
+    log,
+    on_host,
+    per_step,
+    progress,
+    raised,
+    total,
+)
+from jaxlr._parameters import NonNegative, Number, Positive, Steps, Value
+from jaxlr.catalogue.piecewise import Values
+from jaxlr.curves import Curve, Shape
+from jaxlr.schedule import Schedule, schedule
+
+__all__ = [
+    "infinite_schedule",
+    "tri_stage_schedule",
+    "warmup_hold_cosine_decay_schedule",
+    "warmup_stable_decay_schedule",
+    "wsds_schedule",
+]
+
+Lengths = Annotated[
+    ArrayLike | Sequence[ArrayLike],
+    Number("Give lengths in steps, such as [1000, 2000].", least=0.0, counted=True),
+]
+"""Lengths of phases that follow one another: a list or an array."""
+
+
+def _refuse_zero(family: str, curve_name: str, curve: Curve, *values: ArrayLike) -> None:
+    if curve.family.name in ("geometric", "harmonic") and min(map(np.min, values)) <= 0.0:
+        raise ValueError(
+            f"{family}: `{curve_name}={curve.family.name!r}` goes between positive values only; "
+            f"it drops to a 0 at once. Got {' and '.join(map(str, values))}."
+        )
+
+
+def _check_wsd(
+    *,
+    init_value: ArrayLike,
+    peak_value: ArrayLike,
+    end_value: ArrayLike,
+    warmup_curve: Curve,
+    decay_curve: Curve,
+    **_: Any,
+) -> None:
+    name = "warmup_stable_decay_schedule"
+    _refuse_zero(name, "warmup_curve", warmup_curve, init_value, peak_value)
+    _refuse_zero(name, "decay_curve", decay_curve, peak_value, end_value)
+
+
+@schedule(check=_check_wsd)
+def warmup_stable_decay_schedule(
+    count: jax.Array,
+    init_value: Value,
+    peak_value: Value,
+    warmup_steps: Steps,
+    stable_steps: Steps,
+    decay_steps: Steps,
+    end_value: Value = 0.0,
+    warmup_curve: Shape = "linear",
+    decay_curve: Shape = "linear",
+) -> jax.Array:
+    r"""A warm-up, a constant peak, and a cooldown of any shape: WSD, or a trapezoid.
+
+    With :math:`D` the shape of the cooldown, at the counts of the three phases in turn:
+
+    .. math::
+      I \to M, \qquad M, \qquad
+      E + (M - E) \, D\left(\frac{t - W - S}{C}\right)
+
+    Args:
+      init_value: :math:`I`, the value at count 0.
+      peak_value: :math:`M`.
+      warmup_steps: :math:`W`, the length of the warm-up.
+      stable_steps: :math:`S`, how long the peak holds after it.
+      decay_steps: :math:`C`, the length of the cooldown; with 0 it is a jump.
+      end_value: :math:`E`, the value from count :math:`W + S + C` on.
+      warmup_curve: the shape of the warm-up.
+      decay_curve: the shape of the cooldown, such as ``"one_minus_sqrt"``.
+
+    Returns:
+      The schedule. It holds ``end_value``, where the cooldowns of big_vision and torchtitan go on
+      below it.
+
+    Raises:
+      ValueError: if a geometric or harmonic curve would go to or from 0.
+
+    >>> import jax.numpy as jnp, jaxlr
+    >>> lr = jaxlr.warmup_stable_decay_schedule(0.0, 1.0, 2, 2, 4)
+    >>> lr(jnp.arange(10))
+    Array([0.  , 0.5 , 1.  , 1.  , 1.  , 0.75, 0.5 , 0.25, 0.  , 0.  ],      dtype=float32)
+    >>> print(lr.replace(decay_curve="one_minus_sqrt")(jnp.arange(4, 9)).round(3))
+    [1.    0.5   0.293 0.134 0.   ]
+
+    References:
+      Hu et al., `MiniCPM: Unveiling the Potential of Small Language Models with Scalable Training
+      Strategies <https://arxiv.org/abs/2404.06395>`_, 2024. Hägele et al., `Scaling Laws and
+      Compute-Optimal Training Beyond Fixed Training Durations <https://arxiv.org/abs/2405.18392>`_,
+      2024, for the square root.
+
+      ``wsd`` of transformers, with ``warmup_stable_decay`` 's warm-up from ``min_lr_ratio``, not 0;
+      ``WSDLRScheduler`` of timm; ``WSD`` of Megatron-LM, whose length of the cooldown is part of
+      the whole. ``fit_flat_cos`` of fastai is ``decay_curve="cosine"``; the knee schedule is the
+      default.
+    """
+    start = total(warmup_steps, stable_steps)
+    cooldown = progress(count, decay_steps, begin=start)
+    value = typing.cast(Curve, decay_curve)(cooldown, peak_value, end_value)
+    value = jnp.where(_before(count, start), as_float(peak_value), value)
+    warmup = progress(count, warmup_steps)
+    rise = typing.cast(Curve, warmup_curve)(warmup, init_value, peak_value)
+    return jnp.where(warmup.remaining > 0.0, rise, value)
+
+
+def _before(count: ArrayLike, start: ArrayLike) -> jax.Array:
+    count, start = as_steps(count, start)
+    return count < start
+
+
+def _check_wsds(
+    *,
+    init_value: ArrayLike,
+    peak_value: ArrayLike,
+    warmup_steps: ArrayLike,
+    period_steps: ArrayLike,
+    decay_steps: ArrayLike,
+    end_value: ArrayLike,
+    warmup_curve: Curve,
+    decay_curve: Curve,
+) -> None:
+    name, periods = "wsds_schedule", np.asarray(period_steps)
+    if periods.ndim == 0 or periods.size == 0:
+        raise ValueError(f"{name}: `period_steps` must be a list of lengths, got {period_steps}.")
+    for parameter, value in [
+        ("peak_value", peak_value),
+        ("decay_steps", decay_steps),
+        ("end_value", end_value),
+    ]:
+        if np.shape(value) not in [(), periods.shape]:
+            raise ValueError(
+                f"{name}: `{parameter}` must be one number, or one for each of the {periods.size} "
+                f"periods, got {np.asarray(value).tolist()}."
+            )
+    needed = np.broadcast_to(decay_steps, periods.shape).astype(np.float64)
+    needed[0] += np.asarray(warmup_steps)
+    if np.any(needed > periods):
+        raise ValueError(
+            f"{name}: each of the `period_steps` must have room for its cooldown, and the first "
+            f"for the warm-up too, got {periods.tolist()} where {needed.tolist()} are needed."
+        )
+    first = np.ravel(peak_value)[0]
+    _refuse_zero(name, "warmup_curve", warmup_curve, init_value, first)
+    _refuse_zero(name, "decay_curve", decay_curve, peak_value, end_value)
+
+
+@schedule(check=_check_wsds)
+def wsds_schedule(
+    count: jax.Array,
+    init_value: Value,
+    peak_value: Values,
+    warmup_steps: Steps,
+    period_steps: Lengths,
+    decay_steps: Lengths,
+    end_value: Values = 0.0,
+    warmup_curve: Shape = "linear",
+    decay_curve: Shape = "linear",
+) -> jax.Array:
+    r"""A warm-up and a constant peak with a cooldown at the end of each period: WSD-S.
+
+    After each cooldown, from which a model may be taken, the peak resumes at once, from the cooled
+    weights and with no new warm-up. At the last :math:`C` counts of a period that ends at
+    :math:`K`, and with :math:`D` the shape of the cooldown:
+
+    .. math::
+      E + (M - E) \, D\left(\frac{t - (K - C)}{C}\right)
+
+    Args:
+      init_value: the value at count 0.
+      peak_value: :math:`M`, one for all periods or a list of one for each.
+      warmup_steps: the length of the warm-up, at the begin of the first period.
+      period_steps: a list of the lengths of the periods, warm-up and cooldowns included.
+      decay_steps: :math:`C`, the length of the cooldown, one for all or a list of one for each.
+      end_value: :math:`E`, where the cooldowns lead, one for all or a list of one for each. Count
+        :math:`K`, where it would be reached, is the first of the next period.
+      warmup_curve: the shape of the warm-up.
+      decay_curve: the shape of the cooldowns.
+
+    Returns:
+      The schedule. It holds the last ``end_value`` after the last period.
+
+    Raises:
+      ValueError: if a period is too short, a list has not one number for each period, or a
+        geometric or harmonic curve would go to or from 0.
+
+    >>> import jax.numpy as jnp, jaxlr
+    >>> lr = jaxlr.wsds_schedule(0.0, 1.0, 2, period_steps=[5, 4], decay_steps=[2, 4])
+    >>> lr(jnp.arange(10))
+    Array([0.  , 0.5 , 1.  , 1.  , 0.5 , 1.  , 0.75, 0.5 , 0.25, 0.  ],      dtype=float32)
+
+    References:
+      Wen et al., `Understanding Warmup-Stable-Decay Learning Rates: A River Valley Loss Landscape
+      Perspective <https://arxiv.org/abs/2410.05192>`_, 2024.
+
+      ``WSDS`` of OLMo-core, whose ``period_lr_multipliers`` times the peak are a list of
+      ``peak_value``. It counts from 1, so update :math:`t` there has our value at :math:`t + 1`,
+      but for the last of each period, which has ``end_value``.
+    """
+    count, lengths = as_steps(count, jnp.asarray(period_steps))
+    ends = jax.lax.associative_scan(total, lengths)
+    period = jnp.minimum(interval(ends, count), ends.size - 1)
+    peak, end, steps = (
+        jnp.broadcast_to(jnp.asarray(x), ends.shape)[period]
+        for x in (peak_value, end_value, decay_steps)
+    )
+    stop, steps = as_steps(ends[period], steps)
+    start = jnp.maximum(stop - steps, jnp.zeros((), stop.dtype))
+    value = typing.cast(Curve, decay_curve)(progress(count, steps, begin=start), peak, end)
+    value = jnp.where(_before(count, start), peak, value)
+    warmup = progress(count, warmup_steps)
+    rise = typing.cast(Curve, warmup_curve)(warmup, init_value, peak)
+    return jnp.where(warmup.remaining > 0.0, rise, value)
+
+
+def _check_infinite(
+    *,
+    peak_value: ArrayLike,
+    constant_value: ArrayLike,
+    constant_steps: ArrayLike | None,
+    anneal_steps: ArrayLike,
+    end_value: ArrayLike | None,
+    cooldown_curve: Curve,
+    **_: Any,
+) -> None:
+    name = "infinite_schedule"
+    if constant_steps is None and (end_value is not None or np.any(np.asarray(anneal_steps) != 0)):
+        raise ValueError(
+            f"{name}: without `constant_steps` the constant has no end, so that there is no "
+            "annealing. Give its length."
+        )
+    if constant_steps is not None and end_value is None:
+        raise ValueError(f"{name}: `constant_steps` are followed by annealing. Give `end_value`.")
+    if constant_steps is not None and np.any(np.asarray(constant_value) <= 0.0):
+        raise ValueError(
+            f"{name}: `constant_value` must be positive, since the annealing multiplies it, got "
+            f"{constant_value}."
+        )
+    _refuse_zero(name, "cooldown_curve", cooldown_curve, peak_value, constant_value)
+
+
+@schedule(check=_check_infinite)
+def infinite_schedule(
+    init_value: Value,
+    peak_value: Value,
+    warmup_steps: Steps,
+    cooldown_steps: Steps,
+    constant_value: Value,
+    constant_steps: Steps | None = None,
+    anneal_steps: Steps = 0,
+    end_value: Positive | None = None,
+    cooldown_curve: Shape = "cosine",
+) -> Schedule:
+    r"""A warm-up, a cooldown to a constant, the constant for any time, and an annealing if asked.
+
+    A model can be trained on from any point of the constant. The annealing, of :math:`A` steps from
+    the end :math:`B` of the constant :math:`K` on, has the same ratio at every step:
+
+    .. math::
+      K \, (E / K)^{(t - B) / A}
+
+    Args:
+      init_value: the value at count 0.
+      peak_value: the value after the warm-up.
+      warmup_steps: the length of the linear warm-up.
+      cooldown_steps: the length of the cooldown from the peak to the constant.
+      constant_value: :math:`K`.
+      constant_steps: how long the constant holds; None stands for ever.
+      anneal_steps: :math:`A`, the length of the annealing; with 0 it is a jump.
+      end_value: :math:`E`, the value after the annealing.
+      cooldown_curve: the shape of the cooldown; in the paper ``"cosine"``, or
+        :func:`jaxlr.curves.one_minus_sqrt`.
+
+    Returns:
+      The schedule. It holds ``end_value``, or the constant where there is no annealing.
+
+    Raises:
+      ValueError: if only one of ``constant_steps`` and ``end_value`` is given, or a value that is
+        multiplied is not positive.
+
+    >>> import jaxlr, numpy as np
+    >>> lr = jaxlr.infinite_schedule(0.0, 1.0, 2, 4, 0.5)
+    >>> print(np.asarray(lr(np.array([0, 1, 2, 4, 6, 10**9]))).round(3))
+    [0.   0.5  1.   0.75 0.5  0.5 ]
+    >>> lr = lr.replace(constant_steps=10, anneal_steps=2, end_value=0.125)
+    >>> print(np.asarray(lr(np.array([15, 16, 17, 18, 19]))))
+    [0.5   0.5   0.25  0.125 0.125]
+
+    References:
+      Ibrahim et al., `Simple and Scalable Strategies to Continually Pre-train Large Language Models
+      <https://arxiv.org/abs/2403.08763>`_, 2024. Singh et al., `Beyond Cosine Decay: On the
+      effectiveness of Infinite Learning Rate Schedule for Continual Pre-training
+      <https://arxiv.org/abs/2503.02844>`_, 2025
+    """
+    if constant_steps is None or end_value is None:
+        return warmup_stable_decay_schedule(
+            init_value,
+            peak_value,
+            warmup_steps,
+            stable_steps=0,
+            decay_steps=cooldown_steps,
+            end_value=constant_value,
+            decay_curve=cooldown_curve,
+        )
+    slope = per_step(log(divide(end_value, constant_value)), _at_least_some(anneal_steps))
+    return _infinite(
+        init_value,
+        peak_value,
+        warmup_steps,
+        cooldown_steps,
+        constant_value,
+        constant_steps,
+        anneal_steps,
+        end_value,
+        cooldown_curve,
+        slope,
+    )
+
+
+def _at_least_some(steps: ArrayLike) -> Any:
+    """Keeps a length of 0 out of a division whose result then has no use."""
+    if on_host(steps):
+        return np.where(np.asarray(steps) > 0, steps, 1)[()]
+    return jnp.where(jnp.asarray(steps) > 0, steps, jnp.ones_like(steps))
+
+
+@schedule
+def _infinite(
+    count: jax.Array,
+    init_value: Value,
+    peak_value: Value,
+    warmup_steps: Steps,
+    cooldown_steps: Steps,
+    constant_value: Value,
+    constant_steps: Steps,
+    anneal_steps: Steps,
+    end_value: Value,
+    cooldown_curve: Shape,
+    slope: Double,
+) -> jax.Array:
+    """The expanded form of an infinite schedule with its annealing."""
+    warmup = progress(count, warmup_steps)
+    cooldown = progress(count, cooldown_steps, begin=warmup_steps)
+    value = typing.cast(Curve, cooldown_curve)(cooldown, peak_value, constant_value)
+    value = jnp.where(warmup.remaining > 0.0, blend(init_value, peak_value, *warmup), value)
+
+    count, start = as_steps(count, total(warmup_steps, cooldown_steps, constant_steps))
+    elapsed, steps = as_steps(jnp.maximum(count - start, jnp.zeros((), count.dtype)), anneal_steps)
+    over = elapsed >= steps
+    anneal = as_float(constant_value) * exponential(jnp.minimum(elapsed, steps), slope)
+    return jnp.where(count < start, value, jnp.where(over, as_float(end_value), anneal))
+
+
+@schedule
+def tri_stage_schedule(
+    peak_value: Positive,
+    warmup_steps: Steps,
+    hold_steps: Steps,
+    decay_steps: Steps,
+    init_scale: NonNegative = 0.01,
+    final_scale: Positive = 0.01,
+) -> Schedule:
+    r"""A linear warm-up, a constant peak, and an exponential decay to a fraction of it.
+
+    .. math::
+      M \left(s_0 + (1 - s_0) \frac{t}{W}\right), \qquad M, \qquad M s_1^{(t - W - H) / D}
+
+    Args:
+      peak_value: :math:`M`.
+      warmup_steps: :math:`W`, the length of the warm-up.
+      hold_steps: :math:`H`, how long the peak holds.
+      decay_steps: :math:`D`, the length of the decay; with 0 it is a jump.
+      init_scale: :math:`s_0`, the first value as a fraction of the peak.
+      final_scale: :math:`s_1`, the last value as a fraction of the peak; not 0, which no
+        exponential reaches.
+
+    Returns:
+      The schedule. It holds ``final_scale * peak_value``.
+
+    Raises:
+      ValueError: if ``peak_value`` or ``final_scale`` is not positive.
+
+    >>> import jaxlr, numpy as np
+    >>> lr = jaxlr.tri_stage_schedule(1.0, 2, 2, 2, init_scale=0.5, final_scale=0.0625)
+    >>> print(np.asarray(lr(np.arange(8))))
+    [0.5    0.75   1.     1.     1.     0.25   0.0625 0.0625]
+
+    References:
+      ``tri_stage`` of fairseq, where the decay divides by 0 for lengths of 0. Park et al.,
+      `SpecAugment <https://arxiv.org/abs/1904.08779>`_, 2019
+    """
+    return infinite_schedule(
+        _times(peak_value, init_scale),
+        peak_value,
+        warmup_steps,
+        cooldown_steps=0,
+        constant_value=peak_value,
+        constant_steps=hold_steps,
+        anneal_steps=decay_steps,
+        end_value=_times(peak_value, final_scale),
+    )
+
+
+def _times(x: ArrayLike, y: ArrayLike) -> Any:
+    """The product, in double precision for numbers of the host."""
+    if on_host(x, y):
+        return np.asarray(x, np.float64) * np.asarray(y, np.float64)
+    return as_float(x) * as_float(y)
+
+
+def _check_hold(
+    *, warmup_steps: ArrayLike, hold_steps: ArrayLike, decay_steps: ArrayLike, **_: Any
+) -> None:
+    if np.any(total(np.asarray(warmup_steps), np.asarray(hold_steps)) > np.asarray(decay_steps)):
+        raise ValueError(
+            "warmup_hold_cosine_decay_schedule: `decay_steps` must be at least `warmup_steps + "
+            f"hold_steps`, got {decay_steps} for {warmup_steps} and {hold_steps}. It is the length "
+            "of the whole schedule, as in warmup_cosine_decay_schedule."
+        )
+
+
+@schedule(check=_check_hold)
+def warmup_hold_cosine_decay_schedule(
+    count: jax.Array,
+    init_value: Value,
+    peak_value: Value,
+    warmup_steps: Steps,
+    hold_steps: Steps,
+    decay_steps: Steps,
+    end_value: Value = 0.0,
+    exponent: NonNegative = 1.0,
+) -> jax.Array:
+    r"""A linear warm-up, a constant peak, and half a cosine wave.
+
+    With the cosine at :math:`p = (t - W - H) / (T - W - H)`:
+
+    .. math::
+      I (1 - t / W) + M t / W, \qquad M, \qquad E + (M - E) \left[\frac{1 + \cos \pi p}{2}\right]^P
+
+    Args:
+      init_value: :math:`I`, the value at count 0.
+      peak_value: :math:`M`.
+      warmup_steps: :math:`W`, the length of the warm-up.
+      hold_steps: :math:`H`, how long the peak holds after it.
+      decay_steps: :math:`T`, the length of the whole schedule, as in
+        :func:`jaxlr.warmup_cosine_decay_schedule`.
+      end_value: :math:`E`, the value from count ``decay_steps`` on.
+      exponent: :math:`P`, the power to which the wave is raised.
+
+    Returns:
+      The schedule. It holds ``end_value``.
+
+    Raises:
+      ValueError: if ``decay_steps < warmup_steps + hold_steps``.
+
+    >>> import jaxlr, numpy as np
+    >>> lr = jaxlr.warmup_hold_cosine_decay_schedule(0.0, 1.0, 2, 2, decay_steps=8)
+    >>> print(np.asarray(lr(np.arange(10))).round(3))
+    [0.    0.5   1.    1.    1.    0.854 0.5   0.146 0.    0.   ]
+
+    References:
+      ``cosine_decay_with_warmup`` of the TensorFlow Object Detection API, whose ``total_steps`` is
+      ``decay_steps``.
+    """
+    start, steps = as_steps(total(warmup_steps, hold_steps), decay_steps)
+    decay = progress(count, steps - start, begin=start)
+    wave = type(decay)(half_cosine(decay.elapsed), half_cosine(decay.remaining))
+    value = blend(peak_value, end_value, *raised(wave, exponent))
+    value = jnp.where(_before(count, start), as_float(peak_value), value)
+    warmup = progress(count, warmup_steps)
+    return jnp.where(warmup.remaining > 0.0, blend(init_value, peak_value, *warmup), value)

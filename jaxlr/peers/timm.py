@@ -1,0 +1,228 @@
+"""The schedulers of ``timm.scheduler``, as in timm 1.0.31.
+
+``lr`` stands for the optimizer. A step is what timm counts, an epoch or an update.
+
+A warm-up is a line from ``warmup_lr_init`` over the first ``warmup_t`` steps. With
+``warmup_prefix=True`` the rest begins after it. Without, timm lays it over the beginning of the
+rest, so that the rate jumps at its end; that is refused here where both are given.
+
+>>> from jaxlr.peers import timm
+>>> timm.MultiStepLRScheduler(0.1, decay_t=[30, 60], decay_rate=0.1)
+multistep_decay(init_value=0.1, milestones=[29, 59], decay_rate=0.1)
+"""
+
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike
+
+from jaxlr import curves
+from jaxlr._numerics import on_host
+from jaxlr.compose import join_schedules
+from jaxlr.curves import Curve
+from jaxlr.schedule import Schedule
+from jaxlr.schedules import (
+    constant_schedule,
+    linear_schedule,
+    multistep_decay,
+    step_decay,
+    transition_schedule,
+    warmup_stable_decay_schedule,
+)
+
+__all__ = [
+    "CosineLRScheduler",
+    "MultiStepLRScheduler",
+    "PolyLRScheduler",
+    "StepLRScheduler",
+    "TanhLRScheduler",
+    "WSDLRScheduler",
+]
+
+
+def StepLRScheduler(
+    lr: ArrayLike,
+    decay_t: ArrayLike,
+    decay_rate: ArrayLike = 1.0,
+    warmup_t: int = 0,
+    warmup_lr_init: ArrayLike = 0.0,
+    warmup_prefix: bool = True,
+) -> Schedule:
+    """Multiplication by a rate at every ``decay_t``-th step: :func:`jaxlr.step_decay`."""
+    decay = step_decay(lr, decay_t, decay_rate)
+    return _after_warmup(lr, warmup_t, warmup_lr_init, warmup_prefix, decay)
+
+
+def MultiStepLRScheduler(
+    lr: ArrayLike,
+    decay_t: Sequence[int],
+    decay_rate: ArrayLike = 1.0,
+    warmup_t: int = 0,
+    warmup_lr_init: ArrayLike = 0.0,
+    warmup_prefix: bool = True,
+) -> Schedule:
+    """Multiplication by a rate one step *before* each in ``decay_t``, as timm does it.
+
+    It is :func:`jaxlr.multistep_decay` at these counts less 1.
+    """
+    begin = 0 if warmup_prefix else warmup_t
+    milestones = [max(step - 1 - begin, 0) for step in decay_t]
+    decay = multistep_decay(lr, milestones, decay_rate)
+    return _after_warmup(lr, warmup_t, warmup_lr_init, True, decay)
+
+
+def CosineLRScheduler(
+    lr: ArrayLike,
+    t_initial: ArrayLike,
+    lr_min: ArrayLike = 0.0,
+    cycle_mul: float = 1.0,
+    cycle_decay: float = 1.0,
+    cycle_limit: int = 1,
+    warmup_t: int = 0,
+    warmup_lr_init: ArrayLike = 0.0,
+    warmup_prefix: bool = False,
+    k_decay: ArrayLike = 1.0,
+) -> Schedule:
+    """Half cosine waves down to ``lr_min``, which holds after ``cycle_limit`` of them.
+
+    Each is :func:`jaxlr.transition_schedule`, ``cycle_mul`` times as long as the one before, and
+    begins at ``cycle_decay`` times its peak. timm finds the cycle by a logarithm, which is rounded:
+    at its first step a cycle may still have the last value of the one before.
+    """
+    curve = _late("cosine", k_decay)
+
+    def decay(peak: ArrayLike, steps: ArrayLike) -> Schedule:
+        return transition_schedule(peak, lr_min, steps, curve)
+
+    cycles = _cycles(decay, lr, t_initial, cycle_mul, cycle_decay, cycle_limit)
+    return _after_warmup(lr, warmup_t, warmup_lr_init, warmup_prefix, cycles)
+
+
+def PolyLRScheduler(
+    lr: ArrayLike,
+    t_initial: ArrayLike,
+    power: ArrayLike = 0.5,
+    lr_min: ArrayLike = 0.0,
+    cycle_mul: float = 1.0,
+    cycle_decay: float = 1.0,
+    cycle_limit: int = 1,
+    warmup_t: int = 0,
+    warmup_lr_init: ArrayLike = 0.0,
+    warmup_prefix: bool = False,
+    k_decay: ArrayLike = 1.0,
+) -> Schedule:
+    """Powers of the time that remains, in cycles as those of :func:`CosineLRScheduler`."""
+    curve = _late(curves.polynomial(power), k_decay)
+
+    def decay(peak: ArrayLike, steps: ArrayLike) -> Schedule:
+        return transition_schedule(peak, lr_min, steps, curve)
+
+    cycles = _cycles(decay, lr, t_initial, cycle_mul, cycle_decay, cycle_limit)
+    return _after_warmup(lr, warmup_t, warmup_lr_init, warmup_prefix, cycles)
+
+
+def TanhLRScheduler(
+    lr: ArrayLike,
+    t_initial: ArrayLike,
+    lb: ArrayLike = -7.0,
+    ub: ArrayLike = 3.0,
+    lr_min: ArrayLike = 0.0,
+    cycle_mul: float = 1.0,
+    cycle_decay: float = 1.0,
+    cycle_limit: int = 1,
+    warmup_t: int = 0,
+    warmup_lr_init: ArrayLike = 0.0,
+    warmup_prefix: bool = False,
+) -> Schedule:
+    """Parts of a hyperbolic tangent, in cycles as those of :func:`CosineLRScheduler`.
+
+    A part begins a little below ``lr`` and ends a little above ``lr_min``, as the formula does.
+    """
+    curve = curves.tanh(lb, ub)
+
+    def decay(peak: ArrayLike, steps: ArrayLike) -> Schedule:
+        first, last = (lr_min * _share(bound) + peak * _share(-bound) for bound in (lb, ub))
+        return transition_schedule(first, last, steps, curve)
+
+    end = constant_schedule(lr_min)
+    cycles = _cycles(decay, lr, t_initial, cycle_mul, cycle_decay, cycle_limit, end)
+    return _after_warmup(lr, warmup_t, warmup_lr_init, warmup_prefix, cycles)
+
+
+def _share(x: ArrayLike) -> ArrayLike:
+    """``(1 + tanh(x)) / 2``."""
+    return 1.0 / (1.0 + (np.exp(-2.0 * x) if on_host(x) else jnp.exp(-2.0 * x)))
+
+
+def WSDLRScheduler(
+    lr: ArrayLike,
+    t_initial: ArrayLike,
+    decay_t: ArrayLike,
+    lr_min: ArrayLike = 0.0,
+    *,
+    decay_fn: Literal["1-sqrt", "linear", "cosine", "power", "exp"] = "1-sqrt",
+    decay_power: ArrayLike = 0.5,
+    decay_ratio: ArrayLike = 0.1,
+    warmup_t: ArrayLike = 0,
+    warmup_lr_init: ArrayLike = 0.0,
+) -> Schedule:
+    """A warm-up, a constant, and a cooldown: :func:`jaxlr.warmup_stable_decay_schedule`.
+
+    ``t_initial`` leaves the warm-up out. There is no ``stable_fn``, nor a function for
+    ``decay_fn``.
+    """
+    shapes: dict[str, Curve | str] = {
+        "1-sqrt": "one_minus_sqrt",
+        "linear": "linear",
+        "cosine": "cosine",
+        "power": curves.one_minus_power(decay_power),
+        "exp": curves.normalized_exponential(decay_ratio),
+    }
+    stable: Any = t_initial
+    return warmup_stable_decay_schedule(
+        warmup_lr_init,
+        lr,
+        warmup_t,
+        stable - decay_t,
+        decay_t,
+        lr_min,
+        decay_curve=shapes[decay_fn],
+    )
+
+
+def _late(curve: Curve | str, k: ArrayLike) -> Curve | str:
+    return curve if isinstance(k, int | float) and k == 1.0 else curves.k_decay(k, curve)
+
+
+def _cycles(
+    decay: Callable[[ArrayLike, ArrayLike], Schedule],
+    lr: ArrayLike,
+    steps: ArrayLike,
+    cycle_mul: float,
+    cycle_decay: float,
+    cycle_limit: int,
+    end: Schedule | None = None,
+) -> Schedule:
+    """Decays one after another, and ``end`` after them, or the last one holds its last value."""
+    lengths = [steps * cycle_mul**i for i in range(cycle_limit)]
+    pieces = [decay(lr * cycle_decay**i, length) for i, length in enumerate(lengths)]
+    if end is not None:
+        pieces.append(end)
+    starts = list(itertools.accumulate(lengths))[: len(pieces) - 1]
+    return join_schedules(pieces, starts) if starts else pieces[0]
+
+
+def _after_warmup(
+    lr: ArrayLike, warmup_t: int, warmup_lr_init: ArrayLike, warmup_prefix: bool, rest: Schedule
+) -> Schedule:
+    if not warmup_t:
+        return rest
+    if not warmup_prefix:
+        raise ValueError(
+            f"`warmup_prefix` must be True with a warm-up, got {warmup_prefix} and "
+            f"`warmup_t` {warmup_t}. Without, the rate would jump at the end of the warm-up."
+        )
+    return join_schedules([linear_schedule(warmup_lr_init, lr, warmup_t), rest], [warmup_t])

@@ -1,0 +1,76 @@
+"""The Object Detection API is in no package index, so its formulas stand here, in floats."""
+
+import math
+
+from hypothesis import strategies as st
+from peers.comparison import COUNTS, assert_same, drawn, lengths, rates
+
+from jaxlr.peers import object_detection as ours
+
+warmups = st.integers(0, 30)
+
+
+def agree(name, formula, *args):
+    theirs = [formula(int(count)) for count in COUNTS]
+    assert_same(f"object_detection {name}", getattr(ours, name)(*args)(COUNTS), theirs)
+
+
+@drawn(
+    base=rates,
+    steps=lengths,
+    factor=st.floats(0.1, 1.0),
+    burnin=st.just(0.0) | rates,
+    burnin_steps=warmups,
+    floor=st.floats(0.0, 1.0),
+    staircase=st.booleans(),
+)
+def test_exponential_decay_with_burnin(base, steps, factor, burnin, burnin_steps, floor, staircase):
+    def formula(step):
+        if step < burnin_steps:
+            return burnin or base
+        time = (step - burnin_steps) / steps
+        return max(base * factor ** (math.floor(time) if staircase else time), floor * base)
+
+    agree(
+        "exponential_decay_with_burnin",
+        formula,
+        base,
+        steps,
+        factor,
+        burnin,
+        burnin_steps,
+        floor * base,
+        staircase,
+    )
+
+
+@drawn(base=rates, start=st.floats(0.0, 1.0), warmup=warmups, hold=warmups, decay=lengths)
+def test_cosine_decay_with_warmup(base, start, warmup, hold, decay):
+    total = warmup + hold + decay
+
+    def formula(step):
+        if step < warmup:
+            return (base - start * base) / warmup * step + start * base
+        if step < warmup + hold:
+            return base
+        if step > total:
+            return 0.0
+        return 0.5 * base * (1.0 + math.cos(math.pi * (step - warmup - hold) / decay))
+
+    agree("cosine_decay_with_warmup", formula, base, total, start * base, warmup, hold)
+
+
+@drawn(
+    boundaries=st.lists(st.integers(1, 100), min_size=3, max_size=3, unique=True),
+    values=st.lists(rates, min_size=4, max_size=4),
+    warmup=st.booleans(),
+)
+def test_manual_stepping(boundaries, values, warmup):
+    boundaries = sorted(boundaries)
+
+    def formula(step):
+        if warmup and step < boundaries[0]:
+            return values[0] + (values[1] - values[0]) / boundaries[0] * step
+        return values[sum(step >= boundary for boundary in boundaries)]
+
+    agree("manual_stepping", formula, boundaries, values, warmup)

@@ -1,0 +1,67 @@
+"""Every example runs, in a process of its own as a reader runs it, and says what it should."""
+
+import pathlib
+import re
+import subprocess
+import sys
+
+import pytest
+
+EXAMPLES = pathlib.Path(__file__).parents[1] / "examples"
+
+pytest.importorskip("jaxlr.train.fit")
+pytest.importorskip("sklearn")
+
+
+def run(name, *arguments, cwd):
+    # A warning in an example is an error, as it is in the tests.
+    command = [sys.executable, "-W", "error", EXAMPLES / name, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=cwd)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def check_digits(folder):
+    out = run("digits.py", cwd=folder)
+    rows = re.findall(r"epoch (\d+): loss ([\d.]+), accuracy ([\d.]+)%, rate ([\d.e-]+)", out)
+    assert [int(row[0]) for row in rows] == [*range(1, 11), *range(1, 11)]
+    for first, last in ((rows[0], rows[9]), (rows[10], rows[19])):
+        assert float(last[1]) < float(first[1])
+        assert float(last[2]) > 85
+        assert float(last[3]) < 1e-4 < float(first[3])
+    assert rows[0][3] != rows[10][3]
+    assert "traces of the step for two schedules: 1\n" in out
+
+
+def check_mnist(folder):
+    pytest.importorskip("matplotlib")
+    small = "--data", "digits", "--epochs", 1, "--limit", 512, "--batch-size", 16
+    out = run("mnist.py", *small, "--out", folder / "new" / "run.png", cwd=folder)
+    assert "cnn on 512 images of digits, warmup_cosine_decay_schedule(" in out
+    assert "warmup_steps=3, decay_steps=32" in out
+    assert re.search(r"│ 1 +│ [\d.]+ +│", out), "there is a table"
+    accuracy = re.search(r"^epoch 1, .*validation_accuracy ([\d.]+), ", out, re.MULTILINE)
+    assert float(accuracy[1]) > 0.6
+    assert (folder / "new" / "run.png").stat().st_size > 1000
+    assert "run.png" in out.splitlines()[-1]
+
+
+CHECKS = {"digits.py": check_digits, "mnist.py": check_mnist}
+
+
+def test_every_example_is_checked():
+    assert CHECKS.keys() == {path.name for path in EXAMPLES.glob("*.py")}
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_example(name, tmp_path):
+    CHECKS[name](tmp_path)
+
+
+def test_mnist_stops_early(tmp_path):
+    """A rate so high that nothing is learned after the first epochs."""
+    pytest.importorskip("matplotlib")
+    small = "--data", "digits", "--model", "mlp", "--limit", 256, "--epochs", 30, "--peak", 1
+    out = run("mnist.py", *small, "--batch-size", 64, "--patience", 1, cwd=tmp_path)
+    assert "stopped early" in out
+    assert (tmp_path / "out" / "mnist.png").exists()
