@@ -5,12 +5,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest -q -n auto
 
-.PHONY: help demo test test-x64 test-strict lint types bench clean
+.PHONY: help demo test test-x64 test-strict peers lint types bench clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo   train on handwritten digits under a schedule; a table and a picture"
 	@echo "make test   all tests: as they are, in float64, and under strict promotion"
+	@echo "make peers  the values of PyTorch, Keras, Transformers and timm, which it installs"
 	@echo "make lint   style; make types: types; make bench: benchmarks; make clean: start afresh"
 
 $(VENV)/installed: pyproject.toml constraints.txt
@@ -31,6 +32,16 @@ test-x64: $(VENV)/installed
 test-strict: $(VENV)/installed
 	JAX_NUMPY_DTYPE_PROMOTION=strict JAX_NUMPY_RANK_PROMOTION=raise \
 		$(PYTEST) tests/test_laws.py tests/test_schedules.py
+
+# The versions in constraints.txt stay, but for mpmath, of which PyTorch needs an older one. timm
+# needs torchvision for its models, but not for its schedulers.
+$(VENV)/installed-peers: $(VENV)/installed constraints-peers.txt
+	$(BIN)/python -m pip install --quiet --constraint constraints-peers.txt keras torch transformers
+	$(BIN)/python -m pip install --quiet --constraint constraints-peers.txt --no-deps timm
+	@touch $@
+
+peers: $(VENV)/installed-peers
+	$(BIN)/python -m pytest -q tests/peers
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

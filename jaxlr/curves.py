@@ -236,24 +236,21 @@ def tanh(
         # (1 - tanh x) / 2 and (1 + tanh x) / 2 without their cancellation.
         return blend(start, end, jax.nn.sigmoid(2.0 * x), jax.nn.sigmoid(-2.0 * x))
     # tanh a - tanh b = sinh(a - b) / (cosh a cosh b), whose difference is known with all digits.
-    left = _sinh_ratio(fraction.remaining, fraction.elapsed, high - low) * _cosh_ratio(low, x)
-    over = _sinh_ratio(fraction.elapsed, fraction.remaining, high - low) * _cosh_ratio(high, x)
+    sign = jnp.where(high < low, -1.0, 1.0)
+    size = jnp.abs(high - low)
+    left = _tanh_share(fraction.remaining, size, sign * x, sign * low)
+    over = _tanh_share(fraction.elapsed, size, -sign * x, -sign * high)
     return blend(start, end, over, left)
 
 
-def _sinh_ratio(part: jax.Array, rest: jax.Array, x: jax.Array) -> jax.Array:
-    """``sinh(part * x) / sinh(x)`` where ``part + rest = 1``; ``part`` at x = 0."""
-    size = jnp.abs(x)
+def _tanh_share(part: jax.Array, size: jax.Array, x: jax.Array, end: jax.Array) -> jax.Array:
+    """``sinh(part * size) cosh(end) / (sinh(size) cosh(x))``, all large powers of e in one."""
     flat = size < 1e-6
     size = jnp.where(flat, 1.0, size)
-    ratio = jnp.exp(-size * rest) * jnp.expm1(-2.0 * size * part) / jnp.expm1(-2.0 * size)
-    return jnp.where(flat, part, ratio)
-
-
-def _cosh_ratio(x: jax.Array, y: jax.Array) -> jax.Array:
-    """``cosh(x) / cosh(y)``."""
-    x, y = jnp.abs(x), jnp.abs(y)
-    return jnp.exp(x - y) * (1.0 + jnp.exp(-2.0 * x)) / (1.0 + jnp.exp(-2.0 * y))
+    power = jnp.exp(2.0 * (jnp.maximum(end, 0.0) - jnp.maximum(x, 0.0)))
+    sinh = jnp.expm1(-2.0 * size * part) / jnp.expm1(-2.0 * size)
+    cosh = (1.0 + jnp.exp(-2.0 * jnp.abs(end))) / (1.0 + jnp.exp(-2.0 * jnp.abs(x)))
+    return jnp.where(flat, part, power * sinh * cosh)
 
 
 @curve

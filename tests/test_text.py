@@ -40,6 +40,12 @@ def test_texts_may_use_numbers_by_name():
         jaxlr.parse("linear_schedule(peak, 0, total_steps)", peak=0.1)
 
 
+def test_a_count_that_stands_twice_is_kept():
+    lr = jaxlr.piecewise_constant_schedule(1.0, ([3, 3], [0.5, 0.5]))
+    assert float(lr(3)) == 0.25
+    assert jaxlr.parse(repr(lr)) == lr
+
+
 def test_whole_powers_stay_integers():
     assert isinstance(jaxlr.parse("linear_schedule(1, 0, 10**3)").params["transition_steps"], int)
     assert jaxlr.parse("constant_schedule(10**-3)").params["value"] == 1e-3

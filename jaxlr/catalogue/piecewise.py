@@ -79,7 +79,8 @@ class _Jumps(Kind):
 
     def text(self, value: Any) -> str:
         if value is not None and known(value) and np.ndim(value[0]) == 1:
-            value = dict(zip(*map(np.asarray, value), strict=True))
+            by_count = dict(zip(*map(np.asarray, value), strict=True))
+            value = by_count if len(by_count) == len(value[0]) else value
         return super().text(value)
 
 

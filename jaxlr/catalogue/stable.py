@@ -140,10 +140,11 @@ def warmup_stable_decay_schedule(
       Compute-Optimal Training Beyond Fixed Training Durations <https://arxiv.org/abs/2405.18392>`_,
       2024, for the square root.
 
-      ``wsd`` of transformers, with ``warmup_stable_decay`` 's warm-up from ``min_lr_ratio``, not 0;
-      ``WSDLRScheduler`` of timm; ``WSD`` of Megatron-LM, whose length of the cooldown is part of
-      the whole. ``fit_flat_cos`` of fastai is ``decay_curve="cosine"``; the knee schedule is the
-      default.
+      ``warmup_stable_decay`` of transformers, whose ``init_value`` and ``end_value`` are both
+      ``min_lr_ratio`` times the peak, and whose warm-up ``1-sqrt`` is
+      ``curves.polynomial(power=0.5)``. ``WSDLRScheduler`` of timm. ``WSD`` of Megatron-LM, whose
+      cooldown is given as the last part of the whole. ``fit_flat_cos`` of fastai is
+      ``decay_curve="cosine"``. The knee schedule is the default.
     """
     start = total(warmup_steps, stable_steps)
     cooldown = progress(count, decay_steps, begin=start)

@@ -36,18 +36,22 @@ def exponential_decay_with_burnin(
     """A constant, then stairs that fall: :func:`jaxlr.exponential_decay_with_burnin`.
 
     A ``burnin_learning_rate`` of 0 stands for the base rate. The stairs begin at the end of the
-    burn-in; in old versions they began at step 0.
+    burn-in; in old versions they began at step 0. With a ``min_learning_rate`` the factor must be
+    below 1.
     """
-    at_base = isinstance(burnin_learning_rate, int | float) and burnin_learning_rate == 0.0
     return schedules.exponential_decay_with_burnin(
         learning_rate_base,
         learning_rate_decay_steps,
         learning_rate_decay_factor,
-        burnin_value=None if at_base else burnin_learning_rate,
+        burnin_value=_unless_zero(burnin_learning_rate),
         burnin_steps=burnin_steps,
         staircase=staircase,
-        end_value=min_learning_rate,
+        end_value=_unless_zero(min_learning_rate),
     )
+
+
+def _unless_zero(value: ArrayLike) -> ArrayLike | None:
+    return None if isinstance(value, int | float) and value == 0.0 else value
 
 
 def cosine_decay_with_warmup(

@@ -143,8 +143,8 @@ def TanhLRScheduler(
     """
     curve = curves.tanh(lb, ub)
 
-    def decay(peak: ArrayLike, steps: ArrayLike) -> Schedule:
-        first, last = (lr_min * _share(bound) + peak * _share(-bound) for bound in (lb, ub))
+    def decay(peak: Any, steps: ArrayLike) -> Schedule:
+        first, last = (lr_min + (peak - lr_min) * _left(bound) for bound in (lb, ub))
         return transition_schedule(first, last, steps, curve)
 
     end = constant_schedule(lr_min)
@@ -152,9 +152,10 @@ def TanhLRScheduler(
     return _after_warmup(lr, warmup_t, warmup_lr_init, warmup_prefix, cycles)
 
 
-def _share(x: ArrayLike) -> ArrayLike:
-    """``(1 + tanh(x)) / 2``."""
-    return 1.0 / (1.0 + (np.exp(-2.0 * x) if on_host(x) else jnp.exp(-2.0 * x)))
+def _left(bound: ArrayLike) -> ArrayLike:
+    """``(1 - tanh(bound)) / 2``."""
+    exp: Any = np.exp if on_host(bound) else jnp.exp
+    return 1.0 / (1.0 + exp(2.0 * bound))
 
 
 def WSDLRScheduler(

@@ -18,10 +18,10 @@ def agree(name, formula, *args):
 @drawn(
     base=rates,
     steps=lengths,
-    factor=st.floats(0.1, 1.0),
+    factor=st.floats(0.1, 0.99),
     burnin=st.just(0.0) | rates,
     burnin_steps=warmups,
-    floor=st.floats(0.0, 1.0),
+    floor=st.just(0.0) | st.floats(0.01, 1.0),
     staircase=st.booleans(),
 )
 def test_exponential_decay_with_burnin(base, steps, factor, burnin, burnin_steps, floor, staircase):

@@ -1,8 +1,8 @@
 """The fourteen schedules of optax, by name: positions, values, and what holds past the end.
 
-optax is run in float64. In float32 it keeps only the digits of the peak, and some of them are wrong;
-tests/test_pitfalls.py has these cases. Where tests/test_optax_suite.py lists an exception, nothing
-is drawn here.
+optax is run in float64: in float32, relative to the peak, it has some 1e-6 and at times much more,
+as tests/test_pitfalls.py shows. Where tests/test_optax_suite.py lists an exception, nothing is
+drawn here.
 """
 
 import importlib
