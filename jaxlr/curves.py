@@ -24,6 +24,7 @@ from typing import Annotated, Any, Concatenate, ParamSpec, overload
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import ArrayLike
 
 from jaxlr import _numerics
@@ -167,7 +168,13 @@ def geometric(fraction: Progress, start: jax.Array, end: jax.Array) -> jax.Array
 
     Both values must be positive; one that is not counts as 1e-38 on the way.
     """
-    return jnp.exp(fraction.remaining * _log(start) + fraction.elapsed * _log(end))
+    tiny = np.finfo(_numerics.float_dtype()).tiny
+    start, end = jnp.maximum(start, tiny), jnp.maximum(end, tiny)
+    slope = _log(end) - _log(start)
+    # From the nearer end, so that a long exponent costs half its digits.
+    early = start * jnp.exp(jnp.minimum(fraction.elapsed, 0.5) * slope)
+    late = end * jnp.exp(-jnp.minimum(fraction.remaining, 0.5) * slope)
+    return jnp.where(fraction.elapsed < 0.5, early, late)
 
 
 def _log(x: jax.Array) -> jax.Array:
