@@ -11,7 +11,7 @@ PYTEST := $(BIN)/python -m pytest -q -n auto
 help:
 	@echo "make demo   train on handwritten digits under a schedule; a table and a picture"
 	@echo "make test   all tests: as they are, in float64, and under strict promotion"
-	@echo "make peers  the values of PyTorch, Keras, Transformers and timm, which it installs"
+	@echo "make peers  the values of PyTorch, Keras, Paddle and other libraries, which it installs"
 	@echo "make lint   style; make types: types; make bench: benchmarks; make clean: start afresh"
 
 $(VENV)/installed: pyproject.toml constraints.txt
@@ -34,10 +34,13 @@ test-strict: $(VENV)/installed
 		$(PYTEST) tests/test_laws.py tests/test_schedules.py
 
 # The versions in constraints.txt stay, but for mpmath, of which PyTorch needs an older one. timm
-# needs torchvision for its models, but not for its schedulers.
+# needs torchvision for its models, but not for its schedulers; MMEngine needs OpenCV, fvcore some
+# more and Paddle an older opt_einsum, and their schedulers none of these, only what is named here.
 $(VENV)/installed-peers: $(VENV)/installed constraints-peers.txt
-	$(BIN)/python -m pip install --quiet --constraint constraints-peers.txt keras torch transformers
-	$(BIN)/python -m pip install --quiet --constraint constraints-peers.txt --no-deps timm
+	$(BIN)/python -m pip install --quiet --constraint constraints-peers.txt keras torch transformers \
+		addict httpx termcolor yapf
+	$(BIN)/python -m pip install --quiet --constraint constraints-peers.txt --no-deps \
+		fvcore mmengine paddlepaddle timm
 	@touch $@
 
 peers: $(VENV)/installed-peers
