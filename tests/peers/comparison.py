@@ -1,6 +1,7 @@
 """How a schedule is compared with the peer that it stands for."""
 
 import importlib.util
+import os
 import sys
 import types
 import warnings
@@ -45,7 +46,7 @@ def drawn(examples=25, **strategies):
     settings = hypothesis.settings(
         max_examples=examples,
         deadline=None,
-        derandomize=False,
+        derandomize="CI" in os.environ,
         print_blob=True,
         database=None,
         suppress_health_check=list(hypothesis.HealthCheck),
