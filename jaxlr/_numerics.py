@@ -15,7 +15,8 @@ A schedule in float32 loses its digits in four places, and each has one remedy h
 
 XLA divides by a scalar through its reciprocal, and regroups products of constants, where it sees
 fit. These functions multiply each count once, by a scalar that is ready; so compiled and uncompiled
-code agree to the last bit, a scalar count and an array of counts to one unit in it.
+code agree to the last bit (a tanh to one unit in it), a scalar count and an array of counts to one
+unit in it.
 """
 
 from typing import Any, Literal, NamedTuple

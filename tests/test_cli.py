@@ -31,7 +31,7 @@ def test_show_draws_schedules(capsys, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [
-        (["show", "cosine(1)"], "`cosine`"),
+        (["show", "cosinus(1)"], "`cosinus`"),
         (["show", "constant_schedule()"], "'value'"),
         (["show", "constant_schedule(1)", "--steps", "0"], "`--steps`"),
         (["train", "--data", "letters"], "letters"),
