@@ -191,10 +191,12 @@ class Contestant:
         theirs.close()  # so that the end of the process is the end of the pipe
 
     def __call__(self):
+        """Waits for an epoch."""
         self.pipe.send(True)
         self.pipe.recv()
 
     def stop(self):
+        """Ends the process."""
         self.pipe.send(False)
         self.process.join()
 
