@@ -74,7 +74,8 @@ def _list(options: argparse.Namespace) -> None:
     families = jaxlr.families()
     width = max(map(len, families))
     for name, constructor in families.items():
-        print(f"{name:<{width}}  {(constructor.__doc__ or '').splitlines()[0]}")
+        summary = (constructor.__doc__ or "").partition("\n")[0]
+        print(f"{name:<{width}}  {summary}".rstrip())
 
 
 def _show(options: argparse.Namespace) -> None:
