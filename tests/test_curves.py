@@ -69,7 +69,9 @@ COUNTS = np.unique(
 
 
 def test_every_curve_has_a_case():
-    assert {curve.family.name for curve, _ in CASES.values()} == set(constructors(curves.Curve))
+    every = constructors(curves.Curve).items()
+    ours = {name for name, constructor in every if constructor.__module__ == "jaxlr.curves"}
+    assert {curve.family.name for curve, _ in CASES.values()} == ours
 
 
 @pytest.mark.parametrize(("curve", "formula"), CASES.values(), ids=CASES)
