@@ -16,6 +16,12 @@ STEPS = 1000
 
 # What to draw of each family: texts, for 1000 steps.
 DRAWN = {
+    "add_schedules": [
+        "cosine_decay_schedule(1, 900) + 0.1",
+    ],
+    "clip_schedule": [
+        "clip_schedule(exponential_decay(1, 200, 0.5), min_value=0.2)",
+    ],
     "constant_schedule": ["constant_schedule(1)"],
     "cosine_decay_schedule": [
         "cosine_decay_schedule(1, 900)",
@@ -81,12 +87,19 @@ DRAWN = {
     "linear_schedule": ["linear_schedule(1, 0.1, 700, transition_begin=200)"],
     "log_warmup_schedule": ["log_warmup_schedule(0, 1, 500)"],
     "multistep_decay": ["multistep_decay(1, [300, 600, 700], 0.5)"],
+    "multiply_schedules": [
+        "linear_schedule(0, 1, 100) * step_decay(1, 250, 0.5)",
+    ],
     "natural_exponential_decay": ["natural_exponential_decay(1, 200, 0.5)"],
     "noam_hold_schedule": ["noam_hold_schedule(1, 100, 200)"],
     "noam_schedule": ["noam_schedule(512, 200)"],
     "onecycle_schedule": [
         "onecycle_schedule(900, 1)",
         "onecycle_schedule(900, 1, three_phase=True, curve='linear')",
+    ],
+    "per_epoch": [
+        "per_epoch(cosine_decay_schedule(1, 9), 100)",
+        "per_epoch(cosine_decay_schedule(1, 9), 100, continuous=True)",
     ],
     "piecewise_constant_schedule": ["piecewise_constant_schedule(1, {300: 0.5, 600: 0.2})"],
     "piecewise_constant_values_schedule": [
@@ -111,11 +124,23 @@ DRAWN = {
         "range_test_schedule(0.1, 100)",
         "range_test_schedule(0.1, 100, staircase=True)",
     ],
+    "repeat_schedule": [
+        "repeat_schedule(linear_schedule(1, 0.2, 200), 200, m_mul=0.8)",
+        "repeat_schedule(linear_schedule(1, 0.2, 100), 100, t_mul=2, cycles=3)",
+    ],
     "rex_schedule": ["rex_schedule(1, 900)", "rex_schedule(1, 900, beta=0.9)"],
     "sgdr_schedule": [
         "sgdr_schedule([{'init_value': 0, 'peak_value': 1, 'warmup_steps': 30, 'decay_steps': 300}, {'init_value': 0, 'peak_value': 0.6, 'warmup_steps': 30, 'decay_steps': 600}])"
     ],
+    "shift_schedule": [
+        "cosine_decay_schedule(1, 700)",
+        "shift_schedule(cosine_decay_schedule(1, 700), 200)",
+    ],
     "step_decay": ["step_decay(1, 250, 0.5)"],
+    "stretch_schedule": [
+        "cosine_decay_schedule(1, 300)",
+        "stretch_schedule(cosine_decay_schedule(1, 300), 3)",
+    ],
     "table_schedule": ["table_schedule([0.2, 1, 0.8, 0.4, 0.3, 0.1], 150)"],
     "tanh_decay_schedule": ["tanh_decay_schedule(1, 900)", "tanh_decay_schedule(1, 900, lower=-3)"],
     "transition_schedule": [
@@ -137,6 +162,17 @@ DRAWN = {
         "warmup_stable_decay_schedule(0, 1, 100, 500, 300, decay_curve='one_minus_sqrt')",
     ],
     "wsds_schedule": ["wsds_schedule(0, 1, 50, [300, 300, 350], 100)"],
+    "window_schedule": ["window_schedule(cosine_decay_schedule(1, 500), 200, 600, 0.1)"],
+    "with_cooldown": [
+        "with_cooldown(inverse_sqrt_schedule(1, 100), 600, 300)",
+        "with_cooldown(inverse_sqrt_schedule(1, 100), 600, 300, curve='one_minus_sqrt')",
+    ],
+    "with_noise": ["with_noise(cosine_decay_schedule(1, 900), 0.1)"],
+    "with_warmup": [
+        "with_warmup(cosine_decay_schedule(1, 700), 200)",
+        "with_warmup(cosine_decay_schedule(1, 700), 200, mode='overlay')",
+        "with_warmup(cosine_decay_schedule(1, 700), 200, mode='multiply')",
+    ],
 }
 
 NOT_DRAWN = {"wrap"}

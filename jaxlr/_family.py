@@ -108,7 +108,8 @@ class Parametric:
         if self._arrays is None:
             if not _numerics.on_host(*jax.tree.leaves(self)):
                 return self
-            self._arrays = self._expand()._convert()
+            with jax.ensure_compile_time_eval():  # What is kept must not be of a trace under way.
+                self._arrays = jax.device_get(self._expand()._convert())
             self._arrays._arrays = self._arrays
         return self._arrays
 

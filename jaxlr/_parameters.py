@@ -18,7 +18,16 @@ from jax.typing import ArrayLike
 
 from jaxlr import _numerics, _text
 
-__all__ = ["Boundaries", "Fraction", "NonNegative", "Period", "Positive", "Steps", "Value"]
+__all__ = [
+    "Boundaries",
+    "Fraction",
+    "Growth",
+    "NonNegative",
+    "Period",
+    "Positive",
+    "Steps",
+    "Value",
+]
 
 
 def is_static(value: Any) -> bool:
@@ -158,6 +167,9 @@ Positive = Annotated[ArrayLike, Number("Give a positive number.", least=0.0, ope
 
 Fraction = Annotated[ArrayLike, Number("Give a fraction, such as 0.3.", least=0.0, most=1.0)]
 """A number from 0 to 1."""
+
+Growth = Annotated[ArrayLike, Number("Give 1 or a larger number, such as 2.", least=1.0)]
+"""The ratio of something to what it was before, at least 1."""
 
 Steps = Annotated[
     ArrayLike,

@@ -128,12 +128,15 @@ class _Reader:
         raise self._error(node, "only the name of a family can be called")
 
     def _apply(self, node: ast.AST, op: ast.AST, *operands: Any) -> Any:
-        numbers = all(isinstance(x, int | float) and not isinstance(x, bool) for x in operands)
-        if not numbers or type(op) not in _OPERATORS:
-            raise self._error(node, "arithmetic is understood on numbers only")
+        understood = all(
+            (isinstance(x, int | float) and not isinstance(x, bool)) or hasattr(x, "family")
+            for x in operands
+        )
+        if not understood or type(op) not in _OPERATORS:
+            raise self._error(node, "arithmetic is understood on numbers and schedules only")
         try:
             return _OPERATORS[type(op)](*operands)
-        except (ArithmeticError, ValueError) as error:
+        except (ArithmeticError, ValueError, TypeError) as error:
             raise self._error(node, str(error)) from None
 
     def _error(self, node: ast.AST, why: str) -> ValueError:

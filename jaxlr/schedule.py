@@ -85,6 +85,43 @@ class Schedule(Parametric):
         """Returns the value for update number ``count``, counted from 0."""
         return _evaluate(self.as_arrays(), _numerics.host_count(count))
 
+    # The sums and products are families like all others; the register has them.
+
+    __array_ufunc__ = None  # A NumPy number on the left leaves the operation to the schedule.
+
+    def __add__(self, other: Any) -> "Schedule":
+        return _combine("add_schedules", self, other)
+
+    def __radd__(self, other: Any) -> "Schedule":
+        return _combine("add_schedules", other, self)
+
+    def __sub__(self, other: Any) -> "Schedule":
+        return _combine("add_schedules", self, -other)
+
+    def __rsub__(self, other: Any) -> "Schedule":
+        return _combine("add_schedules", other, -self)
+
+    def __neg__(self) -> "Schedule":
+        return self * -1
+
+    def __mul__(self, other: Any) -> "Schedule":
+        return _combine("multiply_schedules", self, other)
+
+    def __rmul__(self, other: Any) -> "Schedule":
+        return _combine("multiply_schedules", other, self)
+
+    def __truediv__(self, other: Any) -> "Schedule":
+        if callable(other):
+            return NotImplemented
+        return self * (1 / other)
+
+
+def _combine(name: str, first: Any, second: Any) -> Schedule:
+    """A sum or a product; one that is continued gets another term."""
+    same = isinstance(first, Schedule) and first.family.name == name
+    terms = first.params["schedules"] if same else (first,)
+    return constructors(Schedule)[name]([*terms, second])
+
 
 @functools.partial(jax.jit, inline=True)
 def _evaluate(self: Schedule, count: jax.Array) -> jax.Array:

@@ -103,6 +103,52 @@ CASES: dict[str, jaxlr.Schedule] = {
         [6, 12, 32],
     ),
     "join_one": jaxlr.join_schedules([jaxlr.constant_schedule(0.1)], []),
+    "join_absolute": jaxlr.join_schedules(
+        [jaxlr.cosine_decay_schedule(0.5, 20), jaxlr.linear_schedule(0.7, 0.1, 40)], [9], "absolute"
+    ),
+    "join_carry_over": jaxlr.join_schedules(
+        [
+            jaxlr.linear_schedule(0.1, 0.5, 6),
+            jaxlr.exponential_decay(0.2, 3, 0.5),
+            jaxlr.linear_schedule(0.5, 0.1, 20),
+        ],
+        [6, 12],
+        carry_over=True,
+    ),
+    "window": jaxlr.window_schedule(jaxlr.cosine_decay_schedule(0.5, 20), 5, 17, 0.2),
+    "window_absolute": jaxlr.window_schedule(
+        jaxlr.cosine_decay_schedule(0.5, 20), 5, 17, 0.2, "absolute"
+    ),
+    "with_warmup": jaxlr.with_warmup(jaxlr.cosine_decay_schedule(0.5, 30), 9, 0.1),
+    "with_warmup_overlay": jaxlr.with_warmup(
+        jaxlr.inverse_sqrt_schedule(0.5, 9), 9, 0.1, "cosine", "overlay"
+    ),
+    "with_warmup_multiply": jaxlr.with_warmup(
+        jaxlr.exponential_decay(0.5, 7, 0.8), 9, mode="multiply"
+    ),
+    "with_cooldown": jaxlr.with_cooldown(
+        jaxlr.inverse_sqrt_schedule(0.5, 9), 20, 17, 0.01, "one_minus_sqrt"
+    ),
+    "shift": jaxlr.shift_schedule(jaxlr.cosine_decay_schedule(0.5, 30), 7),
+    "shift_back": jaxlr.shift_schedule(jaxlr.cosine_decay_schedule(0.5, 30), -7),
+    "stretch": jaxlr.stretch_schedule(jaxlr.cosine_decay_schedule(0.5, 12), 3),
+    "stretch_fraction": jaxlr.stretch_schedule(jaxlr.linear_schedule(0.5, 0.1, 9), 1.7),
+    "per_epoch": jaxlr.per_epoch(jaxlr.step_decay(0.5, 2, 0.7), 7),
+    "per_epoch_continuous": jaxlr.per_epoch(jaxlr.cosine_decay_schedule(0.5, 5), 7, True),
+    "repeat": jaxlr.repeat_schedule(jaxlr.linear_schedule(0.5, 0.1, 11), 11, m_mul=0.8, cycles=3),
+    "repeat_for_ever": jaxlr.repeat_schedule(jaxlr.cosine_decay_schedule(0.5, 7, 0.1), 7),
+    "repeat_growing": jaxlr.repeat_schedule(
+        jaxlr.linear_schedule(0.1, 0.5, 6), 6, t_mul=1.5, m_mul=0.8, cycles=4
+    ),
+    "add": jaxlr.cosine_decay_schedule(0.5, 20) + 0.1 + jaxlr.linear_schedule(0.0, 0.3, 40),
+    "multiply": 0.5 * jaxlr.linear_schedule(0.0, 1.0, 9) * jaxlr.cosine_decay_schedule(0.5, 41),
+    "clip": jaxlr.clip_schedule(jaxlr.exponential_decay(0.5, 7, 0.7), 0.1, 0.4),
+    "with_noise": jaxlr.with_noise(
+        jaxlr.cosine_decay_schedule(0.5, 41), 0.3, 7, noise_begin=5, noise_end=40
+    ),
+    "with_noise_uniform": jaxlr.with_noise(
+        jaxlr.constant_schedule(0.5), 0.3, distribution="uniform"
+    ),
     "wrap": jaxlr.wrap(abs),
 }
 

@@ -40,8 +40,10 @@ def test_every_family_has_a_case():
 def test_compiled_and_uncompiled_agree_bitwise(lr):
     counts = np.asarray(COUNTS)
     # In float64 XLA makes of a power by a constant 2 a product, which differs in the last digit.
-    # The tanh has more products of constants than it can keep XLA from regrouping.
-    ulp = 2 if jax.config.jax_enable_x64 or "tanh" in lr.family.name else 0
+    # The tanh has more products of constants than it can keep XLA from regrouping; the bounds of a
+    # normal distribution that is cut off go through an erf, which XLA folds with other digits.
+    inexact = any(name in lr.family.name for name in ("tanh", "noise"))
+    ulp = 2 if jax.config.jax_enable_x64 or inexact else 0
     closed, handed = jax.jit(lr), jax.jit(lambda lr, counts: lr(counts))
     np.testing.assert_array_max_ulp(np.asarray(closed(counts)), curve(lr), ulp)
     np.testing.assert_array_max_ulp(np.asarray(handed(lr.as_arrays(), counts)), curve(lr), ulp)
@@ -125,6 +127,8 @@ def test_gradients_agree_with_differences(lr):
     count = 13.5  # No corner of any case lies here.
     if "stair" in str(lr) or "step" in lr.family.name or "constant" in lr.family.name:
         pytest.skip("a staircase has corners everywhere that matter")
+    if "noise" in lr.family.name:
+        pytest.skip("a seed has no neighbours")
     gradients = jax.tree.leaves(jax.grad(lambda lr: lr(count))(floats))
     for i, (leaf, gradient) in enumerate(zip(leaves, gradients, strict=True)):
         for j in range(leaf.size):

@@ -1,13 +1,11 @@
 """Schedules that start over in cycles which may grow and shrink."""
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-from jax import lax
-from jax.typing import ArrayLike
 
+from jaxlr._cycles import cycle_at, cycle_table
 from jaxlr._numerics import (
     Double,
     Instant,
@@ -16,30 +14,20 @@ from jaxlr._numerics import (
     double,
     exponential,
     half_cosine,
-    instant,
-    interval,
-    largest,
     log,
-    on_host,
     progress_between,
-    whole_periods,
 )
-from jaxlr._parameters import Number, Period, Positive, Steps, Value
+from jaxlr._parameters import Growth, Period, Positive, Steps, Value
 from jaxlr.schedule import Schedule, schedule
 
 __all__ = ["cosine_restarts_schedule"]
-
-_CYCLES = 256
-"""How many cycles of growing length there may be; with the factor 1.1 they last 2**31 steps."""
-
-_Growth = Annotated[ArrayLike, Number("Give 1 or a larger number, such as 2.", least=1.0)]
 
 
 @schedule
 def cosine_restarts_schedule(
     init_value: Value,
     first_decay_steps: Period,
-    t_mul: _Growth = 2.0,
+    t_mul: Growth = 2.0,
     m_mul: Positive = 1.0,
     alpha: Value = 0.0,
     cycles: Period | None = None,
@@ -97,39 +85,17 @@ def cosine_restarts_schedule(
       ``shrinks="all"``; ``cosine_with_restarts`` of transformers has ``t_mul=1`` and the length
       divided by ``cycles``.
     """
-    starts, lengths = _table(first_decay_steps, t_mul)
-    rate = double(log(m_mul))
     return _restarts(
         init_value,
         first_decay_steps,
         t_mul,
-        rate,
+        double(log(m_mul)),
         alpha,
         warmup_steps,
         shrinks,
-        (*starts, *lengths),
+        cycle_table(first_decay_steps, t_mul),
         cycles,
     )
-
-
-def _table(first: Any, growth: Any) -> tuple[Instant, Instant]:
-    """When each cycle begins and how long it is; exact if all are whole steps."""
-    if on_host(first, growth):
-        with np.errstate(over="ignore"):
-            powers = np.power(np.float64(growth), np.arange(_CYCLES))
-            lengths = np.minimum(np.float64(first) * powers, 2.0**60)
-        return instant(np.append(0.0, np.cumsum(lengths[:-1]))), instant(lengths)
-    factors = jnp.full(_CYCLES, as_float(growth)).at[0].set(as_float(first))
-    lengths = lax.associative_scan(lambda x, y: jnp.minimum(x * y, 2.0**60), factors)
-    # Whole steps and parts are added up apart, so that no sum needs more digits than there are.
-    whole = jnp.floor(lax.stop_gradient(lengths))
-    rest = instant(jnp.cumsum(lengths - whole))
-    far = 2.0**31 - 128.0  # The last float32 that an int32 can hold.
-    sums = jnp.cumsum(jnp.minimum(whole, far).astype(rest.whole.dtype)) + rest.whole
-    late = jnp.cumsum(whole) >= far
-    ends = jnp.where(late, largest(sums.dtype), sums), jnp.where(late, 0.0, rest.part)
-    starts = (jnp.append(jnp.zeros_like(end[:1]), end[:-1]) for end in ends)
-    return Instant(*starts), instant(lengths)
 
 
 @schedule
@@ -146,31 +112,18 @@ def _restarts(
     cycles: Period | None = None,
 ) -> jax.Array:
     """The expanded form: finds the cycle, and evaluates it at its own count."""
-    starts, shifts, lengths, parts = map(jnp.asarray, table)
-    count, first = as_steps(count, first)
-    even = as_float(growth) == 1.0  # Then there may be any number of cycles.
-    repeats = jnp.where(even, whole_periods(count, first), jnp.zeros_like(count))
-    own, starts = as_steps(count - repeats * first, starts)
-
-    # A start that no integer can hold is stored as the largest, and never comes.
-    current = interval(starts, jnp.minimum(own, largest(own.dtype) - 1)) - 1
-    early = as_float(own - starts[current]) < as_float(shifts[current])
-    current = jnp.maximum(current - early.astype(current.dtype), 0)
-
-    own, length = as_steps(own - starts[current], lengths[current])
-    shift = as_float(shifts[current])
-    warm = jnp.broadcast_to(jnp.asarray(warmup_steps), length.shape)
-    begin, top = Instant(jnp.zeros_like(length), shift), Instant(warm, shift)
-    rise = progress_between(own, begin, top)
-    fall = progress_between(own, top, Instant(length, shift + as_float(parts[current])))
+    number, own, begin, length = cycle_at(count, first, growth, table)
+    warm = jnp.broadcast_to(jnp.asarray(warmup_steps), length.whole.shape)
+    start, top = Instant(jnp.zeros_like(length.whole), begin), Instant(warm, begin)
+    rise = progress_between(own, start, top)
+    fall = progress_between(own, top, Instant(length.whole, begin + length.part))
     wave = jnp.where(rise.remaining > 0.0, rise.elapsed, half_cosine(fall.remaining))
 
-    cycle = repeats + current.astype(repeats.dtype)
     if cycles is not None:
-        cycle, cycles = as_steps(cycle, cycles)
-        wave = jnp.where(cycle < cycles, wave, 0.0)
-        cycle = jnp.minimum(cycle, cycles - 1)
-    shrink, floor = exponential(cycle, rate), as_float(alpha)
+        number, cycles = as_steps(number, cycles)
+        wave = jnp.where(number < cycles, wave, 0.0)
+        number = jnp.minimum(number, cycles - 1)
+    shrink, floor = exponential(number, rate), as_float(alpha)
     if shrinks == "range":
         share = shrink * wave
         mean = share + floor * (1.0 - share)

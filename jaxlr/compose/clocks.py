@@ -1,0 +1,216 @@
+"""Operators on the count of schedules: shifted, stretched, repeated, in epochs."""
+
+from typing import Annotated, Any
+
+import jax
+import jax.numpy as jnp
+from jax.typing import ArrayLike
+
+from jaxlr._cycles import cycle_at, cycle_table
+from jaxlr._numerics import (
+    Double,
+    as_float,
+    as_steps,
+    double,
+    exponential,
+    inverse,
+    largest,
+    log,
+    whole_periods,
+)
+from jaxlr._parameters import Growth, Number, Period, Positive, Value
+from jaxlr.compose.wrapping import AnySchedule
+from jaxlr.schedule import Schedule, schedule
+
+__all__ = ["per_epoch", "repeat_schedule", "shift_schedule", "stretch_schedule"]
+
+_Shift = Annotated[ArrayLike, Number("Give a number of steps.", counted=True)]
+
+
+@schedule
+def shift_schedule(count: jax.Array, schedule: AnySchedule, shift: _Shift) -> Any:
+    r"""A schedule later or earlier in time.
+
+    .. math::
+      s(\max(t - S, 0))
+
+    Args:
+      schedule: the schedule.
+      shift: :math:`S`, by how many steps it begins later; its first value holds until then. A
+        negative one leaves its first steps out, as after a restart at that step.
+
+    Returns:
+      The schedule.
+
+    >>> import jax.numpy as jnp, jaxlr
+    >>> decay = jaxlr.linear_schedule(1.0, 0.0, 4)
+    >>> jaxlr.shift_schedule(decay, 2)(jnp.arange(4))
+    Array([1.  , 1.  , 1.  , 0.75], dtype=float32)
+    >>> jaxlr.shift_schedule(decay, -2)(jnp.arange(4))
+    Array([0.5 , 0.25, 0.  , 0.  ], dtype=float32)
+    """
+    step, shift = as_steps(count, shift)
+    return schedule(step - jnp.clip(shift, step - largest(step.dtype), step))
+
+
+@schedule
+def stretch_schedule(count: jax.Array, schedule: AnySchedule, factor: Period) -> Any:
+    r"""A schedule in slow motion, or in time lapse.
+
+    .. math::
+      s(t / F)
+
+    The schedule gets counts that are fractions of a step, in the precision of values: where it is
+    long, its lengths are better stretched themselves. At multiples of a whole factor the count is
+    a whole number exactly.
+
+    Args:
+      schedule: the schedule.
+      factor: :math:`F`, how much longer it takes; less than 1 makes it shorter.
+
+    Returns:
+      The schedule.
+
+    Raises:
+      ValueError: if ``factor`` is not positive.
+
+    >>> import jax.numpy as jnp, jaxlr
+    >>> jaxlr.stretch_schedule(jaxlr.linear_schedule(1.0, 0.0, 2), 2)(jnp.arange(5))
+    Array([1.  , 0.75, 0.5 , 0.25, 0.  ], dtype=float32)
+
+    References:
+      ``scale_schedule_ratio`` of Composer.
+    """
+    return schedule(_quotient(count, factor))
+
+
+@schedule
+def per_epoch(
+    count: jax.Array,
+    schedule: AnySchedule,
+    steps_per_epoch: Period,
+    continuous: bool = False,
+) -> Any:
+    r"""A schedule in epochs, as a schedule in steps.
+
+    .. math::
+      s(\lfloor t / N \rfloor) \qquad \text{or, continuous,} \qquad s(t / N)
+
+    Args:
+      schedule: a schedule, or a function, of the epoch. Its lengths are in epochs.
+      steps_per_epoch: :math:`N`. It need not be whole, as where batches go on from one epoch into
+        the next.
+      continuous: whether the value changes within an epoch too, as if epochs had fractions.
+
+    Returns:
+      The schedule.
+
+    Raises:
+      ValueError: if ``steps_per_epoch`` is not positive.
+
+    >>> import jax.numpy as jnp, jaxlr
+    >>> every_30_epochs = jaxlr.per_epoch(jaxlr.step_decay(0.1, 30), steps_per_epoch=100)
+    >>> every_30_epochs(jnp.array([0, 2999, 3000, 6000]))
+    Array([0.1  , 0.1  , 0.01 , 0.001], dtype=float32)
+    >>> jaxlr.per_epoch(lambda epoch: 0.5 ** epoch, 4)(jnp.array([0, 3, 4, 8]))
+    Array([1.  , 1.  , 0.5 , 0.25], dtype=float32)
+
+    References:
+      What ``LearningRateScheduler`` of Keras does with a function of the epoch, and a scheduler of
+      PyTorch whose ``step`` is called once an epoch. A function that JAX cannot trace, such as one
+      with ``if`` or ``math``, goes through :func:`jaxlr.tabulate`.
+    """
+    return schedule(
+        _quotient(count, steps_per_epoch) if continuous else whole_periods(count, steps_per_epoch)
+    )
+
+
+def _quotient(count: jax.Array, divisor: ArrayLike) -> jax.Array:
+    """``count / divisor``, which is whole wherever it should be."""
+    whole = whole_periods(count, divisor)
+    step, length, number = as_steps(count, divisor, whole)
+    return as_float(whole) + as_float(step - number * length) * inverse(divisor)
+
+
+@schedule
+def repeat_schedule(
+    schedule: AnySchedule,
+    period: Period,
+    t_mul: Growth | None = None,
+    m_mul: Positive = 1.0,
+    cycles: Period | None = None,
+) -> Schedule:
+    r"""A schedule again and again, in cycles that may grow and shrink.
+
+    Cycle number :math:`i` is :math:`T_i = T_0 k^i` steps long. At a fraction :math:`p` of it the
+    value is
+
+    .. math::
+      m^i s(p \, T_0)
+
+    Args:
+      schedule: the schedule of one cycle.
+      period: :math:`T_0`, the length of the first cycle. What the schedule has after it is left
+        out.
+      t_mul: :math:`k`, the ratio of the length of a cycle to that of the one before; the schedule
+        is stretched to it. With None all have the same length, and the schedule gets whole counts.
+      m_mul: :math:`m`, what every cycle multiplies to the values. To shrink towards a floor, add
+        it afterwards: ``repeat_schedule(...) + floor``.
+      cycles: the number of cycles, after which the value at the end of the last one holds; None is
+        for ever.
+
+    Returns:
+      The schedule.
+
+    Raises:
+      ValueError: if ``period``, ``m_mul`` or ``cycles`` is not positive, or ``t_mul`` is below 1.
+
+    >>> import jaxlr, numpy as np
+    >>> saw = jaxlr.repeat_schedule(jaxlr.linear_schedule(1.0, 0.0, 2), 2, t_mul=2.0, m_mul=0.5)
+    >>> print(np.asarray(saw(np.arange(8))))
+    [1.      0.5     0.5     0.375   0.25    0.125   0.25    0.21875]
+
+    References:
+      ``Loop`` of ParameterSchedulers.jl; with the cosine it is
+      :func:`jaxlr.cosine_restarts_schedule`.
+    """
+    rate = double(log(m_mul))
+    if t_mul is None:
+        return _even_cycles(schedule, period, rate, cycles)
+    return _growing_cycles(schedule, period, t_mul, rate, cycle_table(period, t_mul), cycles)
+
+
+@schedule
+def _even_cycles(
+    count: jax.Array,
+    schedule: AnySchedule,
+    period: Period,
+    rate: Double,
+    cycles: Period | None = None,
+) -> Any:
+    number = whole_periods(count, period)
+    if cycles is not None:
+        number, cycles = as_steps(number, cycles)
+        number = jnp.minimum(number, cycles - 1)
+    step, length, passed = as_steps(count, period, number)
+    own = jnp.minimum(step - passed * length, length)
+    return exponential(number, rate) * as_float(schedule(own))
+
+
+@schedule
+def _growing_cycles(
+    count: jax.Array,
+    schedule: AnySchedule,
+    period: Period,
+    growth: Value,
+    rate: Double,
+    table: Any,
+    cycles: Period | None = None,
+) -> Any:
+    number, own, begin, length = cycle_at(count, period, growth, table)
+    time = (as_float(own) - begin) * inverse(as_float(length.whole) + length.part)
+    if cycles is not None:
+        number, cycles = as_steps(number, cycles)
+        time = jnp.where(number < cycles, time, 1.0)
+        number = jnp.minimum(number, cycles - 1)
+    return exponential(number, rate) * as_float(schedule(as_float(period) * jnp.minimum(time, 1.0)))

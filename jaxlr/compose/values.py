@@ -1,0 +1,183 @@
+"""Operators on the values of schedules: sums, products, bounds, noise."""
+
+import functools
+import operator
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jax.typing import ArrayLike
+
+from jaxlr._numerics import as_float, as_steps, divide
+from jaxlr._parameters import Positive, Steps, Value
+from jaxlr.compose.wrapping import AnySchedule, Terms
+from jaxlr.schedule import schedule
+
+__all__ = ["add_schedules", "clip_schedule", "multiply_schedules", "with_noise"]
+
+
+@schedule
+def add_schedules(count: jax.Array, schedules: Terms) -> Any:
+    r"""The sum of schedules.
+
+    .. math::
+      s_1(t) + s_2(t) + \dots
+
+    Args:
+      schedules: one or more schedules, plain functions of the count, and numbers.
+
+    Returns:
+      The schedule. ``a + b``, ``a + 0.1``, ``a - b`` and ``-a`` are written for it.
+
+    >>> import jax.numpy as jnp, jaxlr
+    >>> lr = jaxlr.linear_schedule(1.0, 0.0, 4) + 0.5
+    >>> jaxlr.constant_schedule(1.0) + 0.5
+    add_schedules(schedules=[constant_schedule(value=1.0), 0.5])
+    >>> lr(jnp.arange(5))
+    Array([1.5 , 1.25, 1.  , 0.75, 0.5 ], dtype=float32)
+    """
+    return functools.reduce(operator.add, _values(count, schedules))
+
+
+@schedule
+def multiply_schedules(count: jax.Array, schedules: Terms) -> Any:
+    r"""The product of schedules.
+
+    .. math::
+      s_1(t) \, s_2(t) \cdots
+
+    A schedule that falls from 1 to 0 is a cooldown in front of any other; one that rises from 0 to
+    1 is a warm-up.
+
+    Args:
+      schedules: one or more schedules, plain functions of the count, and numbers.
+
+    Returns:
+      The schedule. ``a * b``, ``0.5 * a`` and ``a / 2`` are written for it.
+
+    >>> import jax.numpy as jnp, jaxlr
+    >>> lr = jaxlr.linear_schedule(0.0, 1.0, 2) * jaxlr.step_decay(0.8, 3, 0.5)
+    >>> lr(jnp.arange(5))
+    Array([0. , 0.4, 0.8, 0.4, 0.4], dtype=float32)
+
+    References:
+      The factors of T5X and Scenic, ``"constant * linear_warmup * rsqrt_decay"``; the schedulers of
+      ``ChainedScheduler`` in PyTorch multiply.
+    """
+    return functools.reduce(operator.mul, _values(count, schedules))
+
+
+def _values(count: jax.Array, schedules: Any) -> list[Any]:
+    return [as_float(term(count) if callable(term) else term) for term in schedules]
+
+
+def _check_bounds(*, min_value: Any, max_value: Any, **_: Any) -> None:
+    if min_value is None and max_value is None:
+        raise ValueError("clip_schedule: `min_value` or `max_value` must be given.")
+    if min_value is not None and max_value is not None and np.any(min_value > max_value):
+        raise ValueError(
+            f"clip_schedule: `max_value` must be at least `min_value`, got {max_value} and "
+            f"{min_value}."
+        )
+
+
+@schedule(check=_check_bounds)
+def clip_schedule(
+    count: jax.Array,
+    schedule: AnySchedule,
+    min_value: Value | None = None,
+    max_value: Value | None = None,
+) -> Any:
+    r"""A schedule within bounds.
+
+    .. math::
+      \min(\max(s(t), \text{min}), \text{max})
+
+    Args:
+      schedule: the schedule.
+      min_value: the least value, such as the ``min_learning_rate`` of a decay without a floor.
+      max_value: the greatest value.
+
+    Returns:
+      The schedule.
+
+    Raises:
+      ValueError: if neither bound is given, or they are in the wrong order.
+
+    >>> import jax.numpy as jnp, jaxlr
+    >>> jaxlr.clip_schedule(jaxlr.step_decay(1.0, 1, 0.5), min_value=0.2)(jnp.arange(5))
+    Array([1.  , 0.5 , 0.25, 0.2 , 0.2 ], dtype=float32)
+    """
+    value = as_float(schedule(count))
+    if min_value is not None:
+        value = jnp.maximum(value, as_float(min_value))
+    return value if max_value is None else jnp.minimum(value, as_float(max_value))
+
+
+@schedule
+def with_noise(
+    count: jax.Array,
+    schedule: AnySchedule,
+    limit: Positive = 0.67,
+    seed: ArrayLike = 42,
+    distribution: Literal["normal", "uniform"] = "normal",
+    stddev: Positive = 1.0,
+    noise_begin: Steps = 0,
+    noise_end: Steps | None = None,
+) -> Any:
+    r"""A schedule with noise in proportion to it, the same at each count in every run.
+
+    .. math::
+      s(t) \, (1 + n_t) \quad (B \le t < E), \qquad s(t) \quad \text{otherwise}
+
+    where :math:`n_t` in :math:`(-l, l)` is drawn with a key made of the seed and :math:`t` alone.
+
+    Args:
+      schedule: the schedule.
+      limit: :math:`l`, the largest noise as a fraction of the value.
+      seed: what decides the noise, an integer; it may be batched.
+      distribution: ``"normal"``, cut off at the limit, or ``"uniform"``.
+      stddev: the standard deviation of the normal distribution before it is cut off.
+      noise_begin: :math:`B`, the first count with noise.
+      noise_end: :math:`E`, the first count without it again; None is never.
+
+    Returns:
+      The schedule.
+
+    >>> import jaxlr
+    >>> lr = jaxlr.with_noise(jaxlr.constant_schedule(1.0), limit=0.1, noise_begin=10)
+    >>> float(lr(9)), 0.9 < float(lr(10)) < 1.1, bool(lr(10) == lr(10)), bool(lr(10) == lr(11))
+    (1.0, True, True, False)
+
+    References:
+      ``noise_range_t``, ``noise_pct``, ``noise_std`` and ``noise_seed`` of the schedulers of timm,
+      whose random numbers are others.
+    """
+    value = as_float(schedule(count))
+    limit, stddev = jnp.asarray(as_float(limit)), jnp.asarray(as_float(stddev))
+    key = jax.random.key(_as_integer(seed))
+
+    def noise_at(count: jax.Array) -> jax.Array:
+        own = jax.random.fold_in(key, count)
+        if distribution == "uniform":
+            return limit * jax.random.uniform(own, dtype=jnp.float32, minval=-1.0)
+        bound = divide(limit, stddev).astype(jnp.float32)
+        return stddev * jax.random.truncated_normal(own, -bound, bound, dtype=jnp.float32)
+
+    step, begin = as_steps(count, noise_begin)
+    noisy = step >= begin
+    if noise_end is not None:
+        step, end = as_steps(count, noise_end)
+        noisy &= step < end
+    counts = _as_integer(count)
+    noise = jax.vmap(noise_at)(counts.ravel()).reshape(counts.shape)
+    return jnp.where(noisy, value * (1.0 + as_float(noise)), value)
+
+
+def _as_integer(number: ArrayLike) -> jax.Array:
+    """A whole number as int32, of which keys are made; a larger one counts as the largest."""
+    number = lax.stop_gradient(jnp.asarray(number))
+    most = jnp.asarray(2**31 - 128, number.dtype)  # It is a float32 too.
+    return jnp.minimum(number, most).astype(jnp.int32)

@@ -1,0 +1,79 @@
+"""Plain functions as schedules, and what operators take for one."""
+
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
+
+import jax
+from jax.typing import ArrayLike
+
+from jaxlr._parameters import Kind, Number
+from jaxlr.schedule import Schedule, schedule
+
+__all__ = ["wrap"]
+
+
+@schedule
+def wrap(count: jax.Array, function: Callable[[ArrayLike], ArrayLike]) -> ArrayLike:
+    """A plain function of the count, such as an optax schedule, as a schedule.
+
+    The function is structure, not data: two functions are two programs, and numbers that it holds
+    are compiled into it. Operators such as :func:`join_schedules` wrap what is given to them.
+
+    Args:
+      function: maps a count to a value. It gets counts from 0 on.
+
+    Returns:
+      The schedule.
+
+    >>> import jaxlr
+    >>> lr = jaxlr.wrap(lambda count: 0.1 / (1 + count))
+    >>> float(lr(1))
+    0.05000000074505806
+    """
+    return function(count)
+
+
+class _One(Kind):
+    """A schedule, or a plain callable, which is wrapped."""
+
+    def store(self, where: str, value: Any) -> Any:
+        if not callable(value):
+            raise TypeError(
+                f"{where} must be a schedule or a function of the count, got {value!r}. "
+                "For a constant give jaxlr.constant_schedule(value)."
+            )
+        return value if isinstance(value, Schedule) else wrap(value)
+
+
+class _Several(Kind):
+    """A sequence of schedules; plain callables among them are wrapped."""
+
+    def store(self, where: str, value: Any) -> Any:
+        if callable(value) or not isinstance(value, Sequence) or len(value) == 0:
+            raise TypeError(f"{where} must be a list of one or more schedules, got {value!r}.")
+        return tuple(self._item(f"{where}[{i}]", item) for i, item in enumerate(value))
+
+    def _item(self, where: str, item: Any) -> Any:
+        return _One().store(where, item)
+
+
+class _Terms(_Several):
+    """A sequence of schedules and numbers."""
+
+    def _item(self, where: str, item: Any) -> Any:
+        return super()._item(where, item) if callable(item) else Number().store(where, item)
+
+    def check(self, where: str, value: Any) -> None:
+        for item in value:
+            if not callable(item):
+                Number().check(where, item)
+
+
+AnySchedule = Annotated[Callable[[ArrayLike], ArrayLike], _One()]
+"""A schedule or a plain function of the count."""
+
+Schedules = Annotated[Sequence[Callable[[ArrayLike], ArrayLike]], _Several()]
+"""A sequence of them."""
+
+Terms = Annotated[Sequence[Callable[[ArrayLike], ArrayLike] | ArrayLike], _Terms()]
+"""A sequence of schedules, plain functions of the count, and numbers."""
