@@ -5,5 +5,6 @@ from jaxlr.compose import *
 from jaxlr.schedule import *
 from jaxlr.schedules import *
 from jaxlr.state import *
+from jaxlr.units import *
 
 __version__ = "0.1.0"

@@ -21,6 +21,15 @@ def test_the_first_screen_runs():
     np.testing.assert_allclose(curves.max(axis=1), names["peaks"], rtol=1e-6)
 
 
+def test_the_composition_runs():
+    names: dict = {"jaxlr": jaxlr}
+    exec(next(block for block in BLOCKS if block.startswith("N = ")), names)
+    lr, N = names["lr"], names["N"]
+    counts = np.array([0, 1, 5, 34, 35, 64, 65, 85, 90]) * N
+    expected = np.array([0, 0.2, 1, 1, 0.1, 0.1, 0.01, 0.01, 0]) * 0.05
+    np.testing.assert_allclose(lr(counts), expected, rtol=1e-6)
+
+
 def test_the_family_of_ones_own_runs():
     names: dict = {"jax": jax, "jnp": jnp, "jaxlr": jaxlr}
     exec(next(block for block in BLOCKS if block.startswith("@jaxlr.schedule")), names)
