@@ -129,7 +129,7 @@ def test_gradients_agree_with_differences(lr):
         pytest.skip("a staircase has corners everywhere that matter")
     if "noise" in lr.family.name:
         pytest.skip("a seed has no neighbours")
-    gradients = jax.tree.leaves(jax.grad(lambda lr: lr(count))(floats))
+    gradients = jax.tree.leaves(jax.jit(jax.grad(lambda lr: lr(count)))(floats))
     for i, (leaf, gradient) in enumerate(zip(leaves, gradients, strict=True)):
         for j in range(leaf.size):
             step = np.zeros(leaf.size, np.float32)
@@ -145,17 +145,21 @@ def test_gradients_agree_with_differences(lr):
 
 @every_numeric_case
 def test_every_number_can_be_batched(lr):
-    """vmap over each leaf alone equals a loop over its values."""
+    """A batch of schedules, each with another number doubled, equals a loop over them."""
     leaves, structure = jax.tree.flatten(jax.tree.map(jnp.asarray, lr))
-    counts = np.asarray(COUNTS)
-    for i, leaf in enumerate(leaves):
-        batch = jnp.stack([leaf, 2 * leaf, leaf])
+    counts, every = np.asarray(COUNTS), range(len(leaves))
 
-        def values(leaf, i=i):
-            return jax.tree.unflatten(structure, [*leaves[:i], leaf, *leaves[i + 1 :]])(counts)
+    def values(*leaves):
+        return jax.tree.unflatten(structure, leaves)(counts)
 
-        expected = [jax.jit(values)(leaf) for leaf in batch]
-        np.testing.assert_allclose(jax.vmap(values)(batch), expected, rtol=2e-6, atol=1e-7)
+    schedules = [[2 * x if i == j else x for i, x in enumerate(leaves)] for j in every]
+    batch = [jnp.stack(column) for column in zip(*schedules, strict=True)]
+    expected = [jax.jit(values)(*each) for each in schedules]
+    np.testing.assert_allclose(jax.jit(jax.vmap(values))(*batch), expected, rtol=2e-6, atol=1e-7)
+    for i in every:  # Each alone, beside numbers that are not batched; only traced, to be fast.
+        one = [batch[j] if i == j else leaves[j] for j in every]
+        alone = jax.vmap(values, in_axes=[0 if i == j else None for j in every])
+        assert jax.eval_shape(alone, *one).shape == (len(every), len(counts))
 
 
 @every_numeric_case

@@ -28,6 +28,12 @@ jaxlr.join_schedules([lr, lambda count: 0.1], [10])
 jaxlr.join_schedules([lr], boundary=10)  # type: ignore[call-arg]
 jaxlr.warmup_cosine_decay_schedule(0.0, 0.1, 10)  # type: ignore[call-arg]
 
+jaxlr.join_schedules([lr, lr], [10], "sideways")  # type: ignore[arg-type]
+jaxlr.with_warmup(lambda count: 0.1, 100, curve=jaxlr.curves.cosine(), mode="overlay")
+jaxlr.with_warmup(lr, 100, mode="before")  # type: ignore[arg-type]
+jaxlr.add_schedules([lr, 0.1, lambda count: 0.1])
+assert_type(0.5 * lr + lr / 2 - 0.1, jaxlr.Schedule)
+
 
 @jaxlr.schedule
 def own_formula(count: jax.Array, init_value: jaxlr.Value) -> ArrayLike:
