@@ -204,7 +204,7 @@ def piecewise_constant_values_schedule(
     boundaries: Boundaries,
     values: Values,
     switch: Literal["at", "after"] = "at",
-) -> Any:
+) -> ArrayLike:
     r"""One of some values, each from a boundary to the next.
 
     .. math::
@@ -292,7 +292,7 @@ def _check_table(*, values: ArrayLike, **_: Any) -> None:
 
 
 @schedule(check=_check_table)
-def table_schedule(count: jax.Array, values: Values, steps_per_value: Period = 1) -> Any:
+def table_schedule(count: jax.Array, values: Values, steps_per_value: Period = 1) -> ArrayLike:
     r"""The values of a list, each for the same number of steps.
 
     .. math::

@@ -154,7 +154,7 @@ def window_schedule(
     end: Steps,
     outside_value: Value = 0.0,
     clock: Literal["relative", "absolute"] = "relative",
-) -> Any:
+) -> ArrayLike:
     r"""A schedule for some time, and a constant before and after it.
 
     .. math::

@@ -11,6 +11,7 @@ import jaxlr
 
 lr = jaxlr.cosine_decay_schedule(0.1, decay_steps=1000)
 assert_type(lr, jaxlr.Schedule)
+assert_type(jaxlr.constant_schedule(0.1), jaxlr.Schedule)
 assert_type(lr(0), jax.Array)
 assert_type(lr.params, Mapping[str, Any])
 assert_type(jaxlr.parse("constant_schedule(0.1)"), jaxlr.Schedule)
