@@ -6,6 +6,7 @@ import re
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 
 import jaxlr
 
@@ -34,6 +35,18 @@ def test_the_family_of_ones_own_runs():
     names: dict = {"jax": jax, "jnp": jnp, "jaxlr": jaxlr}
     exec(next(block for block in BLOCKS if block.startswith("@jaxlr.schedule")), names)
     np.testing.assert_allclose(names["lr"](3000), 0.05, rtol=1e-6)
+
+
+def test_the_schedule_that_listens_runs():
+    names: dict = {"jaxlr": jaxlr, "optax": optax, "loss": 3.0, "validation_loss": 2.0}
+    params = names["params"] = names["gradient"] = jnp.ones(2)
+    block = next(block for block in BLOCKS if "reduce_on_plateau" in block)
+    build, use = block.split("updates, state")
+    exec(build, names)
+    names["state"] = names["optimizer"].init(params)
+    exec("updates, state" + use, names)
+    state = names["state"].hyperparams_states["learning_rate"]
+    assert state.count == 1
 
 
 def test_the_table_has_every_family():
