@@ -2,9 +2,10 @@
 
 There is a module for each peer, such as :mod:`jaxlr.peers.torch`. A constructor in it takes what
 the peer's takes, with the learning rate in the place of the optimizer, and returns an ordinary
-schedule of jaxlr, an adaptive one where it depends on a metric, so its ``repr`` says how to write it without the peer's name. The values are the
-peer's at every step up to its end; from there on the last value holds, where a peer may rise again,
-fall below 0 or raise an error, as each docstring says.
+schedule of jaxlr, an adaptive one where it depends on a metric, so its ``repr`` says how to write
+it without the peer's name. The values are the peer's at every step up to its end; from there on the
+last value holds, where a peer may rise again, fall below 0 or raise an error, as each docstring
+says.
 
 >>> import jaxlr.peers
 >>> jaxlr.peers.torch.StepLR(0.1, step_size=30)
