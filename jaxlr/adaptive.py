@@ -74,9 +74,8 @@ from jax.typing import ArrayLike
 from jaxlr import _numerics
 from jaxlr._family import Constructor, Parametric, constructor_of
 from jaxlr._improvement import Mode, Patience, Threshold, ThresholdMode, improves, none_yet
-from jaxlr._parameters import Kind, NonNegative, Number, Positive, Size, Steps, Whole
-from jaxlr.compose import wrap
-from jaxlr.schedule import Schedule
+from jaxlr._parameters import NonNegative, Number, Positive, Size, Steps, Whole
+from jaxlr.compose.wrapping import One
 from jaxlr.schedules import constant_schedule
 
 __all__ = [
@@ -196,22 +195,21 @@ def _choose(condition: jax.Array, chosen: Any, other: Any) -> Any:
     )
 
 
-class _Base(Kind):
+class OneOrNumber(One):
     """A schedule; a function of the count is wrapped, a number is a constant."""
 
     def store(self, where: str, value: Any) -> Any:
-        if isinstance(value, Schedule):
-            return value
         if isinstance(value, int | float | np.number | np.ndarray | jax.Array):
             return constant_schedule(value)
-        if callable(value) and not isinstance(value, Parametric):
-            return wrap(value)
+        if callable(value):
+            return super().store(where, value)
         raise TypeError(
-            f"{where} must be a schedule, a function of the count or a number, got {value!r}."
+            f"{where} must be a schedule, a function of the count or a number, got {value!r}. "
+            "A text is read by jaxlr.parse."
         )
 
 
-Base = Annotated[Callable[[ArrayLike], ArrayLike] | ArrayLike, _Base()]
+Base = Annotated[Callable[[ArrayLike], ArrayLike] | ArrayLike, OneOrNumber()]
 """What is multiplied: a schedule, a function of the count or a number."""
 
 _Factor = Annotated[

@@ -461,6 +461,16 @@ def test_a_wrong_argument_is_refused(arguments, error, message):
         jaxlr.reduce_on_plateau(**{"schedule": 0.1, **arguments})
 
 
+def test_it_goes_around_other_schedules_and_not_among_them():
+    for make in (
+        lambda lr: jaxlr.with_cooldown(lr, 10, 5),
+        lambda lr: jaxlr.join_schedules([lr], []),
+        lambda lr: WARMUP * lr,
+    ):
+        with pytest.raises(TypeError, match="goes around all others"):
+            make(CASES["plateau"])
+
+
 def test_greedy_refuses():
     with pytest.raises(ValueError, match="`min_value` must not be above `max_value`, got 1.0 and"):
         jaxlr.greedy(0.1, 1.0, 0.5)

@@ -66,12 +66,16 @@ WORDS = {
     "late": late,
     "waves": waves,
     "restarts": restarts,
+    "trapezoid": lambda t: 0.1 * min(t / (5 * N), 1.0, max(T - t, 0) / (2 * N)),
     "saw": lambda t: 0.1 * (1 - t % N / N) * 0.8 ** (t // N) + 0.001,
 }
 
 
 def test_every_schedule_on_the_page_is_tested():
-    assert {name for name in NAMES if hasattr(NAMES[name], "as_arrays")} == set(WORDS)
+    assert {name for name in NAMES if hasattr(NAMES[name], "as_arrays")} == {
+        *WORDS,
+        "stalled",
+    }
 
 
 @pytest.mark.parametrize("name", WORDS)
@@ -79,3 +83,17 @@ def test_the_expression_is_what_the_words_say(name):
     counts = np.unique(np.append(np.arange(0, T + N, 13), np.arange(21) * N))
     expected = np.asarray([WORDS[name](int(t)) for t in counts])
     np.testing.assert_allclose(NAMES[name](counts), expected, rtol=1e-5, atol=1e-9)
+
+
+def test_a_plateau_between_warmup_and_cooldown():
+    losses = [9, 8, 8, 8, 8, 7, 6, 6, 6, 6, 6, 5, 5, 5, 5, 5, 5, 4, 4, 4]
+    rule = NAMES["stalled"]
+    state, rates = rule.init(), []
+    for epoch, loss in enumerate(losses):
+        rates.append([rule(state._replace(count=np.int32(t))) for t in epoch * N + np.arange(3)])
+        state = rule.observe(state._replace(count=np.int32((epoch + 1) * N)), loss)
+    halvings = np.array([0] * 10 + [1] * 5 + [2] * 5)  # After epochs of 6, 6, 6 and of 5, 5, 5.
+    counts = np.arange(20)[:, None] * N + np.arange(3)
+    linear = np.minimum(counts / (5 * N), (T - counts) / (2 * N))
+    expected = 0.1 * np.clip(linear, 0.0, 1.0) * 0.5 ** halvings[:, None]
+    np.testing.assert_allclose(rates, expected, rtol=1e-6)

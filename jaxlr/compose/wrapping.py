@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import jax
 from jax.typing import ArrayLike
 
+from jaxlr._family import Parametric
 from jaxlr._parameters import Kind, Number
 from jaxlr.schedule import Schedule, schedule
 
@@ -33,16 +34,23 @@ def wrap(count: jax.Array, function: Callable[[ArrayLike], ArrayLike]) -> ArrayL
     return function(count)
 
 
-class _One(Kind):
+class One(Kind):
     """A schedule, or a plain callable, which is wrapped."""
 
     def store(self, where: str, value: Any) -> Any:
+        if isinstance(value, Schedule):
+            return value
+        if isinstance(value, Parametric):
+            raise TypeError(
+                f"{where} must be a schedule, got {value!r}. One that listens to a metric goes "
+                "around all others."
+            )
         if not callable(value):
             raise TypeError(
                 f"{where} must be a schedule or a function of the count, got {value!r}. "
                 "For a constant give jaxlr.constant_schedule(value)."
             )
-        return value if isinstance(value, Schedule) else wrap(value)
+        return wrap(value)
 
 
 class _Several(Kind):
@@ -54,7 +62,7 @@ class _Several(Kind):
         return tuple(self._item(f"{where}[{i}]", item) for i, item in enumerate(value))
 
     def _item(self, where: str, item: Any) -> Any:
-        return _One().store(where, item)
+        return One().store(where, item)
 
 
 class _Terms(_Several):
@@ -69,7 +77,7 @@ class _Terms(_Several):
                 Number().check(f"{where}[{i}]", item)
 
 
-AnySchedule = Annotated[Callable[[ArrayLike], ArrayLike], _One()]
+AnySchedule = Annotated[Callable[[ArrayLike], ArrayLike], One()]
 """A schedule or a plain function of the count."""
 
 Schedules = Annotated[Sequence[Callable[[ArrayLike], ArrayLike]], _Several()]

@@ -23,16 +23,13 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 from jax import lax
 from jax.typing import ArrayLike
 from optax import GradientTransformationExtraArgs
 
-from jaxlr.adaptive import AdaptiveSchedule
-from jaxlr.compose import wrap
+from jaxlr.adaptive import AdaptiveSchedule, OneOrNumber
 from jaxlr.schedule import Schedule
-from jaxlr.schedules import constant_schedule
 
 __all__ = [
     "LossMetric",
@@ -115,19 +112,11 @@ def as_schedule(schedule: Any, name: str = "schedule") -> Any:
     >>> as_schedule(0.1)(5)
     Array(0.1, dtype=float32)
     """
-    if _is_stateful(schedule) and not isinstance(schedule, AdaptiveSchedule):
+    if isinstance(schedule, AdaptiveSchedule):
+        return schedule.as_arrays()
+    if _is_stateful(schedule):
         return schedule
-    if not isinstance(schedule, Schedule | AdaptiveSchedule):
-        if callable(schedule):
-            schedule = wrap(schedule)
-        elif isinstance(schedule, int | float | np.number | np.ndarray | jax.Array):
-            schedule = constant_schedule(schedule)
-        else:
-            raise TypeError(
-                f"`{name}` must be a schedule, a function of the count or a number, got "
-                f"{schedule!r}. A text is read by jaxlr.parse."
-            )
-    return schedule.as_arrays()
+    return OneOrNumber().store(f"`{name}`", schedule).as_arrays()
 
 
 def _is_stateful(value: Any) -> bool:
