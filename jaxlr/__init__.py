@@ -1,5 +1,6 @@
 """jaxlr: learning-rate schedules as data, for JAX and optax."""
 
+from jaxlr import search
 from jaxlr._parameters import *
 from jaxlr.batch import *
 from jaxlr.compose import *

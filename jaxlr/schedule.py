@@ -183,8 +183,10 @@ def schedule(function: Callable[Concatenate[Any, P], ArrayLike], /) -> Construct
 @overload
 def schedule(function: Callable[P, Schedule], /) -> Constructor[P, Schedule]: ...
 @overload
-def schedule(*, check: Callable[..., None]) -> Decorator: ...
-def schedule(function: Any = None, /, *, check: Any = None) -> Any:
+def schedule(
+    *, check: Callable[..., None] | None = None, elementwise: bool = False
+) -> Decorator: ...
+def schedule(function: Any = None, /, *, check: Any = None, elementwise: bool = False) -> Any:
     """Makes a family of schedules out of a function; see the top of this page.
 
     Args:
@@ -193,10 +195,13 @@ def schedule(function: Any = None, /, *, check: Any = None) -> Any:
         schedule.
       check: called as ``check(**parameters)`` by the constructor when all numbers are known, to
         raise a ``ValueError`` about parameters that do not fit together.
+      elementwise: whether a recipe takes arrays of its parameters in place of numbers, and what it
+        returns then has arrays of the numbers that it would return for each. A large batch of such
+        a family is made at once, not one by one.
 
     Returns:
       The constructor ``f(**parameters) -> Schedule``, with the documentation of the function.
     """
     if function is None:
-        return functools.partial(schedule, check=check)
-    return constructor_of(function, Schedule, check)
+        return functools.partial(schedule, check=check, elementwise=elementwise)
+    return constructor_of(function, Schedule, check, elementwise)
