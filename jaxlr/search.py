@@ -146,11 +146,11 @@ def _rebuild(constructor: Callable[..., Any], parameters: Mapping[str, Any]) -> 
 
 
 @overload
-def distribution(function: Callable[P, Distribution], /) -> Constructor[P, Distribution]: ...
-@overload
 def distribution(
     function: Callable[Concatenate[Any, P], npt.ArrayLike], /
 ) -> Constructor[P, Distribution]: ...
+@overload
+def distribution(function: Callable[P, Distribution], /) -> Constructor[P, Distribution]: ...
 def distribution(function: Any, /) -> Any:
     """Makes a family of distributions out of a function.
 
