@@ -53,7 +53,7 @@ from jaxlr._default_spaces import DEFAULT_SPACES
 from jaxlr._family import Constructor, Family, Parametric, constructor_of, constructors
 from jaxlr._parameters import Kind, Number, Positive, Value, is_static
 from jaxlr.batch import Batch, batched, concatenate, stack
-from jaxlr.schedule import Schedule
+from jaxlr.schedule import Arithmetic, Schedule
 
 __all__ = [
     "Distribution",
@@ -124,7 +124,7 @@ class Distribution(Space):
         return np.asarray(formula.family.function(quantile, **formula.params))
 
 
-class _FamilySpace(Space):
+class _FamilySpace(Arithmetic, Space):
     """A family with distributions among its parameters."""
 
     __slots__ = ()

@@ -333,6 +333,17 @@ def test_a_distribution_of_ones_own():
     assert stats.kstest(batch.table["value"], np.sqrt).pvalue > 0.01
 
 
+def test_sums_and_products_of_spaces():
+    text = "0.5 * linear_schedule(uniform(0.1, 0.2), 0, 9) + choice([0.1, 0.2]) * step_decay(1, 5)"
+    drawn_from = parse_space(text)
+    assert parse_space(repr(drawn_from)) == drawn_from
+    table = (batch := sample(KEY, drawn_from, 40)).table
+    names = "schedules.0.schedules.1.init_value", "schedules.1.schedules.0"
+    for lr, value, scale in zip(batch, *(table[name] for name in names), strict=True):
+        line, stairs = jaxlr.linear_schedule(value, 0, 9), jaxlr.step_decay(1, 5)
+        assert lr == 0.5 * line + scale * stairs
+
+
 def test_parameters_in_dicts():
     jumps = space(jaxlr.piecewise_constant_schedule, 1.0, {10: uniform(0.1, 0.2), 20: 0.5})
     batch = sample(KEY, jumps, 5)
