@@ -206,7 +206,7 @@ def _between(
 
 @_between
 def uniform(quantile: Array, low: Value, high: Value) -> npt.ArrayLike:
-    r"""A number between two others, every one as likely: :math:`a + (b - a) u`.
+    r"""A number between two others, every one as likely: :math:`a (1 - u) + b u`.
 
     Args:
       low: :math:`a`, the smallest number.
@@ -217,12 +217,12 @@ def uniform(quantile: Array, low: Value, high: Value) -> npt.ArrayLike:
     array([1.  , 1.25, 2.  ])
     """
     a, b = np.asarray([low, high], np.float64)
-    return np.clip(a + (b - a) * quantile, a, b)
+    return np.clip(a * (1.0 - quantile) + b * quantile, a, b)
 
 
 @_between
 def log_uniform(quantile: Array, low: Positive, high: Positive) -> npt.ArrayLike:
-    r"""A number whose logarithm is uniform: :math:`a (b / a)^u`.
+    r"""A number whose logarithm is uniform: :math:`a^{1 - u} b^u`.
 
     Args:
       low: :math:`a`, the smallest number.
@@ -233,7 +233,7 @@ def log_uniform(quantile: Array, low: Positive, high: Positive) -> npt.ArrayLike
     array([  1.,  10., 100.])
     """
     a, b = np.asarray([low, high], np.float64)
-    return np.clip(a * (b / a) ** quantile, a, b)
+    return np.clip(a ** (1.0 - quantile) * b**quantile, a, b)
 
 
 @_between
@@ -266,9 +266,8 @@ def log_integer(quantile: Array, low: PositiveWhole, high: PositiveWhole) -> npt
     >>> log_integer(1, 1000)([0.0, 0.5, 1.0])
     array([   1,   22, 1000])
     """
-    least, most = low - 0.5, high + 0.5
-    number = np.rint(least * (most / least) ** quantile)
-    return np.clip(number.astype(np.int64), low, high)
+    number = (low - 0.5) ** (1.0 - quantile) * (high + 0.5) ** quantile
+    return np.clip(np.rint(number).astype(np.int64), low, high)
 
 
 class _Options(Kind):
@@ -542,7 +541,7 @@ def _assembled(value: Any, part: _Part) -> Any:
     if all(np.ndim(leaf) == 0 for leaf in jax.tree.leaves(first)):
         # Where each parameter is one number, an array of it is one number for each member. A check
         # that cannot take arrays, or refuses some member, is left to the members one by one.
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(TypeError, ValueError):
             return constructor(**part.value)
     return jax.tree.map(lambda *leaves: np.stack(leaves), first, *members)
 
@@ -608,8 +607,9 @@ def sample(key: jax.Array, space: Space, n: int, method: Method = "random") -> B
     3  'step_decay'  0.1         49
 
     References:
-      The points are those of ``scipy.stats.qmc``; Bergstra and Bengio, `Random Search for
-      Hyper-Parameter Optimization <https://jmlr.org/papers/v13/bergstra12a.html>`_, 2012
+      The points are those of ``scipy.stats.qmc``, of SciPy 1.15 or later; Bergstra and Bengio,
+      `Random Search for Hyper-Parameter Optimization
+      <https://jmlr.org/papers/v13/bergstra12a.html>`_, 2012
     """
     if n < 1:
         raise ValueError(f"`n` must be at least 1, got {n}.")
@@ -786,6 +786,8 @@ def random_schedules(
     >>> batch(jnp.arange(1000)).shape
     (100, 1000)
     """
+    if isinstance(families, str):
+        raise TypeError(f"`families` must be a list of names or spaces, got {families!r}.")
     spaces = [
         family if isinstance(family, Space) else default_space(family, total_steps, peak)
         for family in families

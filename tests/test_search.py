@@ -213,6 +213,17 @@ def test_continuous_distributions_are_what_they_say(drawn, cdf):
     assert drawn([0.0, 1.0]).tolist() == [drawn.params["low"], drawn.params["high"]]
 
 
+@settings(deadline=None)
+@given(a=st.floats(1e-300, 1e300), b=st.floats(1e-300, 1e300), quantile=st.floats(0.0, 1.0))
+def test_continuous_distributions_stay_within_their_ends_and_never_fall(a, b, quantile):
+    low, high = min(a, b), max(a, b)
+    for drawn in (uniform(low, high), uniform(-high, low), log_uniform(low, high)):
+        first, value, last = drawn([0.0, quantile, 1.0])
+        assert (first, last) == (drawn.params["low"], drawn.params["high"])
+        assert first <= value <= last
+        assert drawn(quantile / 2) <= value + 1e-12 * max(abs(first), abs(last))
+
+
 @pytest.mark.parametrize("low", [1, 3])
 def test_integers_are_as_likely_as_they_should_be(low):
     quantiles = (np.arange(10**5) + 0.5) / 10**5
@@ -427,6 +438,11 @@ def test_a_check_that_wants_single_numbers_gets_them():
             ),
             ValueError,
             "got x",
+        ),
+        (
+            lambda: random_schedules(KEY, 5, total_steps=9, peak=1.0, families="step_decay"),
+            TypeError,
+            "`families`",
         ),
         (lambda: default_space("wrap", 10, 1.0), ValueError, "'wrap'"),
         (lambda: default_space("step_decay", 0, 1.0), ValueError, "`total_steps`"),
