@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import jaxlr
-from jaxlr._default_spaces import DEFAULT_SPACES
 from jaxlr.search import (
     Distribution,
     Space,
@@ -31,6 +30,7 @@ from jaxlr.search import (
     space,
     uniform,
 )
+from jaxlr.search.defaults import DEFAULT_SPACES
 
 KEY = jax.random.key(0)
 METHODS = ["random", "latin_hypercube", "sobol", "halton"]

@@ -1,10 +1,22 @@
-"""Where to draw each family from if nothing else is known, as texts of spaces.
+"""Random schedules of any family: where to draw from if nothing else is known."""
 
-They may call by name ``total_steps``, the length of training, ``peak``, the largest value, ``top``,
-which is log-uniform from a hundredth of it, and ``floor``, which is uniform up to there. Values are
-from 0 to ``peak`` at all of these steps, whatever is drawn and however short the training is.
-"""
+import math
+from collections.abc import Sequence
+from typing import Any
 
+import jax
+
+from jaxlr import _text
+from jaxlr.batch import Batch
+from jaxlr.search.designs import Method, sample
+from jaxlr.search.distributions import choice, log_uniform, uniform
+from jaxlr.search.spaces import Space
+
+__all__ = ["default_space", "random_schedules"]
+
+# They may call by name `total_steps`, the length of training, `peak`, the largest value, `top`, which
+# is log-uniform from a hundredth of it, and `floor`, which is uniform up to there. Values are from 0
+# to `peak` at all of these steps, whatever is drawn and however short the training is.
 _TEXTS = [
     "constant_schedule(top)",
     "cosine_decay_schedule(top, total_steps, uniform(0, 0.1), uniform(0.5, 2))",
@@ -59,3 +71,82 @@ _TEXTS = [
 
 DEFAULT_SPACES = {text.partition("(")[0]: text for text in _TEXTS}
 """The texts by the names of their families."""
+
+
+def default_space(family: str, total_steps: int, peak: float) -> Space:
+    """The space that :func:`random_schedules` draws a family from.
+
+    Args:
+      family: the name of the family.
+      total_steps: the length of training, in updates.
+      peak: the largest value. The largest value of a schedule is at most this, and seldom less
+        than a hundredth of it.
+
+    Returns:
+      The space. Its values are from 0 to ``peak`` at all of the ``total_steps`` counts.
+
+    Raises:
+      ValueError: if there is no such space for the family, as for one of your own.
+
+    >>> from jaxlr.search import default_space
+    >>> default_space("step_decay", total_steps=100, peak=1.0)
+    step_decay(init_value=log_uniform(low=0.01, high=1.0), step_size=integer(low=11, high=51), \
+decay_rate=uniform(low=0.1, high=0.9), end_value=None)
+    """
+    if family not in DEFAULT_SPACES:
+        raise ValueError(
+            f"`family` must be a family with a default space, got {family!r}. For any other make "
+            f"one by jaxlr.search.space. There are {', '.join(DEFAULT_SPACES)}."
+        )
+    if total_steps < 1:
+        raise ValueError(f"`total_steps` must be at least 1, got {total_steps}.")
+    if not 0.0 < peak < math.inf:
+        raise ValueError(f"`peak` must be positive and finite, got {peak}.")
+    names: dict[str, Any] = {
+        "total_steps": total_steps,
+        "peak": peak,
+        "top": log_uniform(peak / 100, peak),
+        "floor": uniform(0.0, peak / 100),
+    }
+    return _text.parse(DEFAULT_SPACES[family], Space, Space._constructors(), names)
+
+
+def random_schedules(
+    key: jax.Array,
+    n: int,
+    *,
+    total_steps: int,
+    peak: float,
+    families: Sequence[str | Space] = ("linear_schedule", "exponential_decay", "step_decay"),
+    method: Method = "random",
+) -> Batch:
+    """Draws schedules of several families, each as likely, with sensible parameters.
+
+    Args:
+      key: a JAX key, such as ``jax.random.key(0)``.
+      n: how many to draw.
+      total_steps: the length of training, in updates.
+      peak: the largest value that a schedule may have. Their own largest values are log-uniform
+        from a hundredth of it.
+      families: names of families, which have the parameters of :func:`default_space`, or spaces.
+      method: how to draw, as in :func:`sample`.
+
+    Returns:
+      The batch, as from :func:`sample`.
+
+    Raises:
+      ValueError: if there is no default space for a family.
+
+    >>> import jax, jax.numpy as jnp
+    >>> from jaxlr.search import random_schedules
+    >>> batch = random_schedules(jax.random.key(0), 100, total_steps=1000, peak=0.1)
+    >>> batch(jnp.arange(1000)).shape
+    (100, 1000)
+    """
+    if isinstance(families, str):
+        raise TypeError(f"`families` must be a list of names or spaces, got {families!r}.")
+    spaces = [
+        family if isinstance(family, Space) else default_space(family, total_steps, peak)
+        for family in families
+    ]
+    return sample(key, choice(spaces), n, method)
