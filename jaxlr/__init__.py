@@ -1,7 +1,9 @@
 """jaxlr: learning-rate schedules as data, for JAX and optax."""
 
+from jaxlr import search
 from jaxlr._parameters import *
 from jaxlr.adaptive import *
+from jaxlr.batch import *
 from jaxlr.compose import *
 from jaxlr.schedule import *
 from jaxlr.schedules import *

@@ -49,6 +49,12 @@ def test_the_schedule_that_listens_runs():
     assert state.count == 1
 
 
+def test_the_search_runs():
+    names: dict = {"jax": jax, "jnp": jnp, "jaxlr": jaxlr}
+    exec(next(block for block in BLOCKS if block.startswith("space = ")), names)
+    assert names["batch"].table["step_size"].min() >= 10
+
+
 def test_the_table_has_every_family():
     rows = "\n".join(line for line in TEXT.splitlines() if line.startswith("| `"))
     assert set(re.findall(r"`(\w+)`", rows)) == {

@@ -204,7 +204,7 @@ def transition_schedule(
     )
 
 
-@schedule
+@schedule(elementwise=True)
 def geometric_schedule(
     init_value: Positive,
     end_value: Positive,

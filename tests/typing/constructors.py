@@ -69,3 +69,22 @@ def own_rule(memory: Any, metric: Any, scale: Any, base: Any, schedule: jaxlr.Ba
 
 
 assert_type(own_rule(0.1), jaxlr.AdaptiveSchedule)
+
+lines = jaxlr.search.space(
+    jaxlr.linear_schedule, jaxlr.search.log_uniform(0.01, 1.0), 0.0, jaxlr.search.integer(10, 100)
+)
+assert_type(lines, jaxlr.search.Space)
+assert_type(jaxlr.search.choice([lines, lines], weights=[1.0, 2.0]), jaxlr.search.Distribution)
+assert_type(jaxlr.search.sample(jax.random.key(0), lines, 10, "sobol"), jaxlr.Batch)
+jaxlr.search.sample(jax.random.key(0), lines, 10, "sobo")  # type: ignore[arg-type]
+jaxlr.search.uniform(0.0)  # type: ignore[call-arg]
+jaxlr.search.integer("1", 2)  # type: ignore[arg-type]
+
+
+@jaxlr.search.distribution
+def own_distribution(quantile: Any, high: float) -> ArrayLike:
+    return high * quantile
+
+
+assert_type(own_distribution(0.1), jaxlr.search.Distribution)
+own_distribution()  # type: ignore[call-arg]

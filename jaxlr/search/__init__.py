@@ -1,0 +1,34 @@
+r"""Spaces to draw schedules from, and designs that draw from them.
+
+A *distribution* maps a number from 0 to 1 to a value: it is the quantile function, the inverse of
+the cumulative distribution. A *space* is the constructor of a family with distributions in place of
+some parameters; all others keep one value. In Python and as text:
+
+>>> import jax, jaxlr, numpy as np
+>>> from jaxlr.search import choice, integer, log_uniform, parse_space, sample, space, uniform
+>>> steps = space(jaxlr.step_decay, log_uniform(1e-4, 1e-1), integer(10, 500), uniform(0.1, 0.9))
+>>> steps == parse_space("step_decay(log_uniform(1e-4, 1e-1), integer(10, 500), uniform(0.1, 0.9))")
+True
+>>> lines = parse_space("linear_schedule(log_uniform(1e-4, 1e-1), 0.0, total_steps)",
+...                     total_steps=1000)
+
+A :func:`choice` of spaces is a space too; the parameters of each are drawn only where it is chosen.
+So is a space within a space, such as a curve with a parameter or a list of schedules to join.
+
+>>> both = choice([steps, lines])
+>>> batch = sample(jax.random.key(0), both, n=1000)
+>>> list(batch.table)
+['family', 'init_value', 'step_size', 'decay_rate']
+>>> bool((np.isnan(batch.table["step_size"]) == (batch.table["family"] == "linear_schedule")).all())
+True
+
+Every design is a set of points in the unit cube, with a coordinate for each distribution, and one
+map from there to schedules: :func:`sample` takes random, Latin hypercube, Sobol or Halton points,
+:func:`grid_design` a lattice. :func:`suggest` lets Optuna choose.
+"""
+
+from jaxlr.search.defaults import *
+from jaxlr.search.designs import *
+from jaxlr.search.distributions import *
+from jaxlr.search.spaces import *
+from jaxlr.search.trials import *
