@@ -130,6 +130,9 @@ def _pieces(
     starts = jnp.concatenate([jnp.zeros(1, steps.dtype), steps])
     lengths = jnp.diff(starts, append=jnp.full(1, _numerics.largest(steps.dtype)))
 
+    if len(group) <= _FEW:
+        return _every_piece(count, stacks, group, place, steps, starts, lengths)
+
     def value_at(count: jax.Array) -> jax.Array:
         current = _numerics.interval(steps, count)
         value = jnp.zeros((), _numerics.float_dtype())
@@ -146,3 +149,33 @@ def _pieces(
         return value
 
     return jax.vmap(value_at)(count.ravel()).reshape(count.shape) if count.ndim else value_at(count)
+
+
+_FEW = 8
+"""Up to so many pieces, to evaluate all of them is faster than to pick one for every count."""
+
+
+def _every_piece(
+    count: jax.Array,
+    stacks: Any,
+    group: jax.Array,
+    place: jax.Array,
+    steps: jax.Array,
+    starts: jax.Array,
+    lengths: jax.Array,
+) -> jax.Array:
+    """The same by whole arrays of counts."""
+    current, numbers = _numerics.interval(steps, count), jnp.arange(len(group))
+    value = jnp.zeros(count.shape, _numerics.float_dtype())
+    for number, stack in enumerate(stacks):
+        leaves = jax.tree.leaves(stack)
+        for row in range(len(leaves[0]) if leaves else len(group)):
+            here = (group == number) & (place == row)
+            start, length = (
+                jnp.sum(jnp.where(here, x, jnp.zeros_like(x))) for x in (starts, lengths)
+            )
+            in_turn = current == jnp.max(jnp.where(here, numbers, -1))
+            own = jnp.where(in_turn, count - start, jnp.clip(length - 1, 0, 1))
+            piece: Schedule = jax.tree.map(lambda leaf, row=row: jnp.asarray(leaf)[row], stack)
+            value = jnp.where(in_turn, piece(own), value)
+    return value
