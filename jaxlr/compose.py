@@ -120,6 +120,10 @@ def _stack(schedules: Sequence[Schedule]) -> Schedule:
     return jax.tree.map(stack, *schedules)
 
 
+_FEW = 8
+"""Up to so many pieces, evaluating all for every count is faster than gathering the one in turn."""
+
+
 @schedule
 def _pieces(
     count: jax.Array, stacks: Any, group: ArrayLike, place: ArrayLike, boundaries: Boundaries
@@ -129,9 +133,6 @@ def _pieces(
     group, place = jnp.asarray(group), jnp.asarray(place)
     starts = jnp.concatenate([jnp.zeros(1, steps.dtype), steps])
     lengths = jnp.diff(starts, append=jnp.full(1, _numerics.largest(steps.dtype)))
-
-    if len(group) <= _FEW:
-        return _every_piece(count, stacks, group, place, steps, starts, lengths)
 
     def value_at(count: jax.Array) -> jax.Array:
         current = _numerics.interval(steps, count)
@@ -148,34 +149,21 @@ def _pieces(
             value = jnp.where(in_turn, chosen(own), value)
         return value
 
-    return jax.vmap(value_at)(count.ravel()).reshape(count.shape) if count.ndim else value_at(count)
+    def value_of_all(count: jax.Array) -> jax.Array:
+        current, numbers = _numerics.interval(steps, count), jnp.arange(len(group))
+        value = jnp.zeros((), _numerics.float_dtype())
+        for number, stack in enumerate(stacks):
+            leaves = jax.tree.leaves(stack)
+            for row in range(len(leaves[0]) if leaves else len(group)):
+                here = (group == number) & (place == row)
+                start, length = (
+                    jnp.sum(jnp.where(here, x, jnp.zeros_like(x))) for x in (starts, lengths)
+                )
+                in_turn = current == jnp.max(jnp.where(here, numbers, -1))
+                own = jnp.where(in_turn, count - start, jnp.clip(length - 1, 0, 1))
+                piece: Schedule = jax.tree.map(lambda leaf, row=row: jnp.asarray(leaf)[row], stack)
+                value = jnp.where(in_turn, piece(own), value)
+        return value
 
-
-_FEW = 8
-"""Up to so many pieces, to evaluate all of them is faster than to pick one for every count."""
-
-
-def _every_piece(
-    count: jax.Array,
-    stacks: Any,
-    group: jax.Array,
-    place: jax.Array,
-    steps: jax.Array,
-    starts: jax.Array,
-    lengths: jax.Array,
-) -> jax.Array:
-    """The same by whole arrays of counts."""
-    current, numbers = _numerics.interval(steps, count), jnp.arange(len(group))
-    value = jnp.zeros(count.shape, _numerics.float_dtype())
-    for number, stack in enumerate(stacks):
-        leaves = jax.tree.leaves(stack)
-        for row in range(len(leaves[0]) if leaves else len(group)):
-            here = (group == number) & (place == row)
-            start, length = (
-                jnp.sum(jnp.where(here, x, jnp.zeros_like(x))) for x in (starts, lengths)
-            )
-            in_turn = current == jnp.max(jnp.where(here, numbers, -1))
-            own = jnp.where(in_turn, count - start, jnp.clip(length - 1, 0, 1))
-            piece: Schedule = jax.tree.map(lambda leaf, row=row: jnp.asarray(leaf)[row], stack)
-            value = jnp.where(in_turn, piece(own), value)
-    return value
+    value = value_of_all if len(group) <= _FEW else value_at
+    return jax.vmap(value)(count.ravel()).reshape(count.shape) if count.ndim else value(count)
