@@ -5,6 +5,7 @@ from jaxlr._parameters import *
 from jaxlr.adaptive import *
 from jaxlr.batch import *
 from jaxlr.compose import *
+from jaxlr.evaluation import *
 from jaxlr.schedule import *
 from jaxlr.schedules import *
 from jaxlr.state import *

@@ -144,6 +144,24 @@ class Parametric:
         leaves = (convert(kinds[n], v) for n, v in zip(names, self._leaves, strict=True))
         return self._make(self._structure, leaves)
 
+    def _specialize(self) -> Self:
+        """Makes structure of every exponent that is known and has a product for its power."""
+        static, names, leaves = dict(self._structure.static), [], []
+        for name, leaf in zip(self._structure.names, self._leaves, strict=True):
+            if self.family.kinds[name].is_product(leaf):
+                static[name] = np.asarray(leaf).flat[0].item()
+                continue
+            names.append(name)
+            leaves.append(
+                jax.tree.map(
+                    lambda x: x._specialize() if isinstance(x, Parametric) else x,
+                    leaf,
+                    is_leaf=lambda x: isinstance(x, Parametric),
+                )
+            )
+        structure = _Structure(self.family, tuple(names), tuple(static.items()))
+        return self._make(structure, leaves)
+
     def __repr__(self) -> str:
         return _text.call(
             self.family.name,

@@ -38,21 +38,26 @@ __all__ = [
     "blend",
     "divide",
     "double",
+    "either_progress",
     "exponential",
     "float_dtype",
     "half_cosine",
+    "half_cosines",
     "host_count",
     "instant",
     "interval",
     "inverse",
+    "is_whole",
     "known",
     "largest",
     "log",
     "on_host",
     "per_step",
+    "pick",
     "power",
     "progress",
     "progress_between",
+    "progress_of",
     "raised",
     "sine",
     "stack",
@@ -166,15 +171,44 @@ def progress(count: ArrayLike, steps: ArrayLike, begin: ArrayLike = 0) -> Progre
       ``remaining``, which is ``1 - elapsed`` without its cancellation.
     """
     count, steps, begin = as_steps(count, steps, begin)
-    zero = jnp.zeros((), count.dtype)
-    steps = jnp.maximum(steps, zero)
-    done = jnp.clip(count - jnp.maximum(begin, zero), zero, steps)
-    left = steps - done
-    unit = 1.0 / as_float(jnp.where(steps > zero, steps, jnp.ones_like(steps)))
-    over, started = left <= zero, done > zero
-    elapsed = jnp.where(over, 1.0, jnp.minimum(as_float(done) * unit, 1.0))
-    remaining = jnp.where(started, jnp.minimum(as_float(left) * unit, 1.0), 1.0)
-    return Progress(elapsed, jnp.where(over, 0.0, remaining))
+    zero, length = jnp.zeros((), count.dtype), _length(steps)
+    # A phase of length 0 is one of length 1 that is over.
+    least = jnp.where(steps > zero, zero, length)
+    done = jnp.clip(count - jnp.maximum(begin, zero), least, length)
+    return _fractions(done, length - done, _unit(length))
+
+
+def either_progress(
+    count: ArrayLike, steps: ArrayLike, end: ArrayLike
+) -> tuple[jax.Array, Progress]:
+    """:func:`progress` of the phase in turn, of one up to ``steps`` and one from there to ``end``.
+
+    Returns:
+      Whether the first phase is in turn, and the fractions of that phase.
+    """
+    count, steps, end = as_steps(count, steps, end)
+    zero, second = jnp.zeros((), count.dtype), end - steps
+    first = count < steps
+    left = jnp.maximum(jnp.where(first, steps, jnp.maximum(end, steps)) - count, zero)
+    length = jnp.where(first, steps, _length(second))
+    unit = jnp.where(first, _unit(_length(steps)), _unit(_length(second)))
+    return first, _fractions(length - left, left, unit)
+
+
+def _length(steps: jax.Array) -> jax.Array:
+    """The length of a phase, which is 1 for one of length 0: that is over from its start."""
+    return jnp.where(steps > 0, steps, jnp.ones_like(steps))
+
+
+def _unit(length: jax.Array) -> jax.Array:
+    """``1 / length``, rounded so that its product with the length is not below 1."""
+    unit = 1.0 / as_float(length)
+    next_unit = unit + unit * np.finfo(float_dtype()).epsneg
+    return jnp.where(unit * as_float(length) < 1.0, next_unit, unit)
+
+
+def _fractions(done: jax.Array, left: jax.Array, unit: jax.Array) -> Progress:
+    return Progress(*(jnp.minimum(as_float(part) * unit, 1.0) for part in (done, left)))
 
 
 class Instant(NamedTuple):
@@ -226,12 +260,25 @@ def whole_periods(count: ArrayLike, period: ArrayLike) -> jax.Array:
     zero = jnp.zeros((), period.dtype)
     length = jnp.where(period > zero, period, jnp.ones_like(period))
     if _is_integer(count):
-        whole = count // length
+        whole = _quotient(count, length)
     else:
         whole = jnp.floor(count * (1.0 / length))
         whole = whole + jnp.where((whole + 1.0) * length <= count, 1.0, 0.0)
         whole = whole - jnp.where(whole * length > count, 1.0, 0.0)
     return jnp.where(period > zero, whole, jnp.zeros_like(whole))
+
+
+def _quotient(count: jax.Array, length: jax.Array) -> jax.Array:
+    """``count // length`` of integers that are not negative; no processor divides many at once."""
+    if count.dtype != jnp.int32:
+        return count // length
+    unit = 1.0 / as_float(length)
+    # The first estimate is off by few hundred counts, and the second by one period.
+    first = (as_float(count) * unit).astype(count.dtype)
+    rest = count - first * length
+    second = jnp.floor(as_float(rest) * unit).astype(count.dtype)
+    rest = rest - second * length
+    return first + second + (rest >= length).astype(count.dtype) - (rest < 0).astype(count.dtype)
 
 
 def inverse(period: ArrayLike) -> jax.Array:
@@ -242,7 +289,10 @@ def inverse(period: ArrayLike) -> jax.Array:
 
 def blend(start: ArrayLike, end: ArrayLike, elapsed: jax.Array, remaining: jax.Array) -> jax.Array:
     """``start * remaining + end * elapsed``: the weighted mean that is exact at both ends."""
-    return as_float(start) * remaining + as_float(end) * elapsed
+    # Either product could be fused with the sum, with another last digit. The bound, which is
+    # above every number, makes sure that it is always the first.
+    most = np.finfo(float_dtype()).max
+    return as_float(start) * remaining + jnp.minimum(as_float(end) * elapsed, most)
 
 
 # sin(pi / 2 * x) = x + x * q(x ** 2), minimax in the relative error (6e-9) under q(1) = 0.
@@ -276,21 +326,70 @@ def half_cosine(x: jax.Array) -> jax.Array:
     return wave * wave
 
 
+def half_cosines(fraction: Progress) -> Progress:
+    """:func:`half_cosine` of both fractions, of which the smaller has all digits of the other."""
+    early = fraction.elapsed < fraction.remaining
+    less = half_cosine(jnp.where(early, fraction.elapsed, fraction.remaining))
+    more = 1.0 - less
+    return Progress(jnp.where(early, less, more), jnp.where(early, more, less))
+
+
+_WHOLE = (1, 2, 3)
+"""Exponents for which a power is a product, to the last digit."""
+
+
+def is_whole(exponent: Any) -> bool:
+    """Tells whether a power with this exponent is a product: one that is structure, not data."""
+    return on_host(exponent) and np.ndim(exponent) == 0 and bool(exponent in _WHOLE)
+
+
 def power(base: ArrayLike, exponent: ArrayLike) -> jax.Array:
     """``base ** exponent`` for ``base >= 0``, with ``0 ** 0 = 1`` and no infinite gradient at 0."""
-    base, exponent = jnp.asarray(as_float(base)), jnp.asarray(as_float(exponent))
+    base = jnp.asarray(as_float(base))
+    if is_whole(exponent):
+        return lax.integer_pow(base, int(exponent))  # type: ignore[arg-type]
+    exponent = jnp.asarray(as_float(exponent))
     positive = base > 0.0
     at_zero = jnp.where(exponent > 0.0, 0.0, 1.0)
-    return jnp.where(positive, jnp.where(positive, base, 1.0) ** exponent, at_zero)
+    result = jnp.where(positive, jnp.where(positive, base, 1.0) ** exponent, at_zero)
+    for whole in _WHOLE:
+        product = _with_gradient_of(result, lax.integer_pow(base, whole))
+        result = jnp.where(exponent == whole, product, result)
+    return result
 
 
 def raised(fraction: Progress, exponent: ArrayLike) -> Progress:
     """Raises the remaining fraction to a power; the elapsed one keeps its digits near 0."""
-    exponent = as_float(exponent)
     remaining = power(fraction.remaining, exponent)
+    if is_whole(exponent):
+        return Progress(_whole_elapsed(fraction, int(exponent)), remaining)  # type: ignore[arg-type]
+    exponent = jnp.asarray(as_float(exponent))
     early = jnp.minimum(fraction.elapsed, 0.5)
     elapsed = -jnp.expm1(exponent * jnp.log1p(-early))
-    return Progress(jnp.where(fraction.elapsed < 0.5, elapsed, 1.0 - remaining), remaining)
+    elapsed = jnp.where(fraction.elapsed < 0.5, elapsed, 1.0 - remaining)
+    for whole in _WHOLE:
+        product = _with_gradient_of(elapsed, _whole_elapsed(fraction, whole))
+        elapsed = jnp.where(exponent == whole, product, elapsed)
+    return Progress(elapsed, remaining)
+
+
+def _whole_elapsed(fraction: Progress, exponent: int) -> jax.Array:
+    """``1 - remaining ** exponent = elapsed * (1 + remaining + remaining ** 2 + ...)``."""
+    terms = jnp.ones_like(fraction.remaining)
+    for _ in range(exponent - 1):
+        terms = terms * fraction.remaining + 1.0
+    return fraction.elapsed * terms
+
+
+@jax.custom_jvp
+def _with_gradient_of(result: jax.Array, product: jax.Array) -> jax.Array:
+    """The product, differentiated as the result that it is nearer to than floats can say."""
+    return product
+
+
+@_with_gradient_of.defjvp
+def _(primals: Any, tangents: Any) -> Any:
+    return jnp.broadcast_to(primals[1], jnp.shape(primals[0])), tangents[0]
 
 
 def divide(x: ArrayLike, y: ArrayLike) -> Any:
@@ -380,20 +479,28 @@ def exponential(count: ArrayLike, slope: Double) -> jax.Array:
     rest. Growth stops at the largest power of e that a float can hold.
     """
     count = jnp.asarray(as_number(count))
+    whole = slope.high + slope.low
     if float_dtype() == jnp.float64:
-        return jnp.exp(jnp.minimum(as_float(count) * (slope.high + slope.low), 709.0))
-    rounded = as_float(count)
-    count_high = _leading_digits(rounded)
-    if _is_integer(count):
-        upper, lower = as_float(count >> 16) * 65536.0, as_float(count & 0xFFFF)
-        count_low = (upper - count_high) + lower
-    else:
-        count_low = rounded - count_high
-    main = count_high * slope.high
-    rest = count_low * slope.high + rounded * slope.low
+        return jnp.exp(jnp.minimum(as_float(count) * whole, 709.0))
+    high, low = _split(count, whole)
+    main = high * slope.high
+    rest = low * whole + high * slope.low
     exponent = jnp.minimum(main + rest, 88.0)
     correction = jnp.where(exponent < 88.0, (main - exponent) + rest, 0.0)
     return jnp.exp(exponent) * (1.0 + correction)
+
+
+def _split(count: jax.Array, slope: ArrayLike) -> tuple[jax.Array, jax.Array]:
+    """Two parts of a count; the first has 12 binary digits while exp(count * slope) is not 0."""
+    if not _is_integer(count):
+        high = _leading_digits(count)
+        return high, count - high
+    # With u the largest power of 2 up to the last count that matters: multiples of u / 2048.
+    size = jnp.maximum(jnp.abs(lax.stop_gradient(as_float(slope))), 128.0 / 2.0**30)
+    bits = lax.bitcast_convert_type(jnp.maximum(128.0 / size, 2048.0), jnp.uint32)
+    step = lax.bitcast_convert_type(bits & np.uint32(0x7F800000), jnp.float32) * (1.0 / 2048.0)
+    low = count & (step.astype(count.dtype) - 1)
+    return as_float(count - low), as_float(low)
 
 
 def twofold_power(base: jax.Array, exponent: Double) -> jax.Array:
@@ -402,6 +509,45 @@ def twofold_power(base: jax.Array, exponent: Double) -> jax.Array:
     An exponent that is rounded to float32 would cost three times as much at a base of 1e9.
     """
     return base**exponent.high * base**exponent.low
+
+
+_FEW = 16
+"""Up to so many boundaries, comparing with each is faster than bisection."""
+
+
+def pick(
+    boundaries: ArrayLike,
+    count: ArrayLike,
+    *columns: ArrayLike,
+    side: Literal["right", "left"] = "right",
+) -> list[jax.Array]:
+    """The entry of each column for the :func:`interval` that each count lies in."""
+    boundaries, count = as_steps(boundaries, count)
+    arrays = [jnp.asarray(column) for column in columns]
+    if boundaries.shape[-1] > _FEW:
+        index = interval(boundaries, count, side)
+        return [array[index] for array in arrays]
+    chosen = [jnp.broadcast_to(array[0], count.shape) for array in arrays]
+    for i in range(boundaries.shape[-1]):
+        passed = count >= boundaries[i] if side == "right" else count > boundaries[i]
+        pairs = zip(arrays, chosen, strict=True)
+        chosen = [jnp.where(passed, array[i + 1], before) for array, before in pairs]
+    return chosen
+
+
+def progress_of(
+    boundaries: ArrayLike, count: ArrayLike, begins: ArrayLike, ends: ArrayLike, *columns: ArrayLike
+) -> tuple[Progress, list[jax.Array]]:
+    """:func:`progress` of the phase in turn, one for each :func:`interval`, and its columns."""
+    count, begins, ends = as_steps(count, begins, ends)
+    steps, zero = ends - begins, jnp.zeros((), count.dtype)
+    length = _length(steps)
+    least = jnp.where(steps > zero, zero, length)
+    begin, length, least, unit, *chosen = pick(
+        boundaries, count, begins, length, least, _unit(length), *columns
+    )
+    done = jnp.clip(count - begin, least, length)
+    return _fractions(done, length - done, unit), chosen
 
 
 def interval(

@@ -55,6 +55,10 @@ class Kind:
         """Converts one leaf to what the formula computes with."""
         return _numerics.as_number(leaf)
 
+    def is_product(self, leaf: Any) -> bool:
+        """Tells whether to raise to this, or to all of these, takes a product and no more."""
+        return False
+
     def text(self, value: Any) -> str:
         """Writes the value as an argument in Python's syntax."""
         return _text.write(value)
@@ -82,6 +86,7 @@ class Number(Kind):
       open: whether ``least`` itself is refused.
       most: the largest number allowed.
       counted: whether it is in steps, so that an integer stays one.
+      exponent: whether something is raised to it, which is a product where it is 1, 2 or 3.
     """
 
     cure: str = "Give a finite number."
@@ -89,6 +94,7 @@ class Number(Kind):
     open: bool = False
     most: float = math.inf
     counted: bool = False
+    exponent: bool = False
 
     def store(self, where: str, value: Any) -> Any:
         if isinstance(value, list | tuple):
@@ -124,6 +130,12 @@ class Number(Kind):
 
     def as_array(self, leaf: Any) -> Any:
         return _numerics.as_number(leaf) if self.counted else _numerics.as_float(leaf)
+
+    def is_product(self, leaf: Any) -> bool:
+        if not self.exponent or not _numerics.on_host(leaf):
+            return False
+        exponents = np.unique(leaf)
+        return len(exponents) == 1 and _numerics.is_whole(exponents[0])
 
 
 @dataclass(frozen=True)
@@ -212,8 +224,16 @@ Value = Annotated[ArrayLike, Number()]
 NonNegative = Annotated[ArrayLike, Number("Give 0 or a positive number.", least=0.0)]
 """A number that is not negative."""
 
+Exponent = Annotated[ArrayLike, Number("Give 0 or a positive number.", least=0.0, exponent=True)]
+"""A number that is not negative, to which something is raised."""
+
 Positive = Annotated[ArrayLike, Number("Give a positive number.", least=0.0, open=True)]
 """A number above zero, such as one whose logarithm is taken."""
+
+PositiveExponent = Annotated[
+    ArrayLike, Number("Give a positive number.", least=0.0, open=True, exponent=True)
+]
+"""A number above zero, to which something is raised."""
 
 Fraction = Annotated[ArrayLike, Number("Give a fraction, such as 0.3.", least=0.0, most=1.0)]
 """A number from 0 to 1."""

@@ -30,7 +30,7 @@ from jax.typing import ArrayLike
 from jaxlr import _numerics
 from jaxlr._family import Constructor, Parametric, constructor_of, constructors
 from jaxlr._numerics import Progress, as_float, blend
-from jaxlr._parameters import Fraction, Kind, NonNegative, Positive, Value
+from jaxlr._parameters import Exponent, Fraction, Kind, Positive, PositiveExponent, Value
 
 __all__ = [
     "Curve",
@@ -115,7 +115,7 @@ def linear(fraction: Progress, start: jax.Array, end: jax.Array) -> jax.Array:
 
 @curve
 def polynomial(
-    fraction: Progress, start: jax.Array, end: jax.Array, power: NonNegative = 2.0
+    fraction: Progress, start: jax.Array, end: jax.Array, power: Exponent = 2.0
 ) -> jax.Array:
     r"""A power of what is left: :math:`D = (1 - p)^q`.
 
@@ -128,12 +128,12 @@ def polynomial(
 @curve
 def cosine(fraction: Progress, start: jax.Array, end: jax.Array) -> jax.Array:
     r"""Half a cosine wave: :math:`D = (1 + \cos \pi p) / 2`."""
-    return blend(start, end, *map(_numerics.half_cosine, fraction))
+    return blend(start, end, *_numerics.half_cosines(fraction))
 
 
 @curve
 def one_minus_power(
-    fraction: Progress, start: jax.Array, end: jax.Array, power: Positive = 2.0
+    fraction: Progress, start: jax.Array, end: jax.Array, power: PositiveExponent = 2.0
 ) -> jax.Array:
     r"""One minus a power of what is over: :math:`D = 1 - p^q`.
 
@@ -292,7 +292,11 @@ def harmonic(fraction: Progress, start: jax.Array, end: jax.Array) -> jax.Array:
 
 @curve
 def k_decay(
-    fraction: Progress, start: jax.Array, end: jax.Array, k: Positive = 1.0, shape: Shape = "cosine"
+    fraction: Progress,
+    start: jax.Array,
+    end: jax.Array,
+    k: PositiveExponent = 1.0,
+    shape: Shape = "cosine",
 ) -> jax.Array:
     r"""Another curve at :math:`p^k` instead of :math:`p`.
 

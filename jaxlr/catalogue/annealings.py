@@ -19,7 +19,7 @@ from jaxlr._numerics import (
     progress,
     sine,
 )
-from jaxlr._parameters import Fraction, Period, Positive, Steps, Value
+from jaxlr._parameters import Fraction, Period, Positive, PositiveExponent, Steps, Value
 from jaxlr.catalogue.transitions import transition_schedule
 from jaxlr.curves import Shape
 from jaxlr.schedule import Schedule, schedule
@@ -118,7 +118,7 @@ def k_decay_schedule(
     init_value: Value,
     decay_steps: Steps,
     end_value: Value = 0.0,
-    k: Positive = 1.0,
+    k: PositiveExponent = 1.0,
     curve: Shape = "cosine",
 ) -> Schedule:
     r"""A curve that is entered late: it is followed at a power of the time that is over.

@@ -33,7 +33,7 @@ from jaxlr._numerics import (
     total,
     whole_periods,
 )
-from jaxlr._parameters import Fraction, Kind, NonNegative, Period, Positive, Steps, Value
+from jaxlr._parameters import Exponent, Fraction, Kind, NonNegative, Period, Positive, Steps, Value
 from jaxlr.catalogue.piecewise import _interpolation
 from jaxlr.catalogue.warmups import warmup_cosine_decay_schedule
 from jaxlr.curves import Curve, Shape
@@ -336,7 +336,7 @@ def cyclic_polynomial_schedule(
     count: jax.Array,
     init_value: Value,
     end_value: Value,
-    power: NonNegative,
+    power: Exponent,
     transition_steps: Period,
 ) -> jax.Array:
     r"""A polynomial decay that starts over with a longer horizon whenever it reaches its end.

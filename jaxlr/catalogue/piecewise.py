@@ -10,15 +10,14 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from jaxlr._numerics import (
-    Progress,
     as_float,
     as_steps,
     blend,
-    half_cosine,
-    interval,
+    half_cosines,
     known,
     on_host,
-    progress,
+    pick,
+    progress_of,
     whole_periods,
 )
 from jaxlr._parameters import (
@@ -234,7 +233,8 @@ def piecewise_constant_values_schedule(
       switch at the boundary, ``PiecewiseConstantDecay`` of Keras after it.
     """
     side: Literal["right", "left"] = "right" if switch == "at" else "left"
-    return jnp.asarray(values)[interval(jnp.asarray(boundaries), count, side)]
+    (value,) = pick(jnp.asarray(boundaries), count, jnp.asarray(values), side=side)
+    return value
 
 
 def _check_knots(*, knots: ArrayLike, values: ArrayLike, **_: Any) -> None:
@@ -276,12 +276,18 @@ def piecewise_curve_schedule(
       ``StepCosineDecayWithOffset`` of the TensorFlow model garden as its documentation means it;
       that class divides 0 by 0 after the last boundary.
     """
-    count, steps = as_steps(count, jnp.asarray(knots))
-    values = jnp.asarray(values)
-    passed = interval(steps, count)
-    left, right = jnp.maximum(passed - 1, 0), jnp.minimum(passed, steps.size - 1)
-    fraction = progress(count, steps[right] - steps[left], begin=steps[left])
-    return typing.cast(Curve, curve)(fraction, values[left], values[right])
+    points = jnp.asarray(knots), jnp.asarray(values)
+    (begins, starts), (ends, stops) = map(_with_first, points), map(_with_last, points)
+    fraction, (start, end) = progress_of(points[0], count, begins, ends, starts, stops)
+    return typing.cast(Curve, curve)(fraction, start, end)
+
+
+def _with_first(entries: jax.Array) -> jax.Array:
+    return jnp.concatenate([entries[:1], entries])
+
+
+def _with_last(entries: jax.Array) -> jax.Array:
+    return jnp.concatenate([entries, entries[-1:]])
 
 
 def _check_table(*, values: ArrayLike, **_: Any) -> None:
@@ -381,7 +387,8 @@ def _levels(init_value: ArrayLike, jumps: Any) -> tuple[Any, Any]:
 @schedule
 def _steps(count: jax.Array, boundaries: Steps, values: Value) -> Any:
     """Piecewise constant: value i holds from the i-th boundary on."""
-    return jnp.asarray(values)[interval(boundaries, count)]
+    (value,) = pick(boundaries, count, values)
+    return value
 
 
 @schedule
@@ -392,9 +399,8 @@ def _interpolation(
     count, steps = as_steps(count, boundaries)
     values = jnp.asarray(values)
     knots = jnp.append(jnp.zeros((), steps.dtype), steps)
-    left = interval(steps, count)
-    right = jnp.minimum(left + 1, steps.size)
-    fraction = progress(count, knots[right] - knots[left], begin=knots[left])
+    columns = [knots, jnp.append(steps, knots[-1]), values, jnp.append(values[1:], values[-1])]
+    fraction, (start, end) = progress_of(steps, count, *columns)
     if interpolate_type == "cosine":
-        fraction = Progress(*map(half_cosine, fraction))
-    return blend(values[left], values[right], *fraction)
+        fraction = half_cosines(fraction)
+    return blend(start, end, *fraction)

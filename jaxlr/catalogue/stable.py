@@ -39,7 +39,7 @@ from jaxlr._numerics import (
     blend,
     divide,
     exponential,
-    half_cosine,
+    half_cosines,
     interval,
     log,
     on_host,
@@ -48,7 +48,7 @@ from jaxlr._numerics import (
     raised,
     total,
 )
-from jaxlr._parameters import NonNegative, Number, Positive, Steps, Value
+from jaxlr._parameters import Exponent, NonNegative, Number, Positive, Steps, Value
 from jaxlr.catalogue.piecewise import Values
 from jaxlr.curves import Curve, Shape
 from jaxlr.schedule import Schedule, schedule
@@ -479,7 +479,7 @@ def warmup_hold_cosine_decay_schedule(
     hold_steps: Steps,
     decay_steps: Steps,
     end_value: Value = 0.0,
-    exponent: NonNegative = 1.0,
+    exponent: Exponent = 1.0,
 ) -> jax.Array:
     r"""A linear warm-up, a constant peak, and half a cosine wave.
 
@@ -515,8 +515,7 @@ def warmup_hold_cosine_decay_schedule(
     """
     start, steps = as_steps(total(warmup_steps, hold_steps), decay_steps)
     decay = progress(count, steps - start, begin=start)
-    wave = type(decay)(half_cosine(decay.elapsed), half_cosine(decay.remaining))
-    value = blend(peak_value, end_value, *raised(wave, exponent))
+    value = blend(peak_value, end_value, *raised(half_cosines(decay), exponent))
     value = jnp.where(_before(count, start), as_float(peak_value), value)
     warmup = progress(count, warmup_steps)
     return jnp.where(warmup.remaining > 0.0, blend(init_value, peak_value, *warmup), value)

@@ -21,7 +21,7 @@ from jaxlr._numerics import (
     raised,
     whole_periods,
 )
-from jaxlr._parameters import NonNegative, Period, Positive, Steps, Value
+from jaxlr._parameters import Exponent, NonNegative, Period, Positive, Steps, Value
 from jaxlr.curves import Curve, Shape
 from jaxlr.schedule import Schedule, schedule
 
@@ -91,7 +91,7 @@ def polynomial_schedule(
     count: jax.Array,
     init_value: Value,
     end_value: Value,
-    power: NonNegative,
+    power: Exponent,
     transition_steps: Steps,
     transition_begin: Steps = 0,
 ) -> jax.Array:
@@ -127,7 +127,7 @@ def cosine_decay_schedule(
     init_value: Value,
     decay_steps: Steps,
     alpha: Value = 0.0,
-    exponent: NonNegative = 1.0,
+    exponent: Exponent = 1.0,
 ) -> jax.Array:
     r"""Half a cosine wave from a value down to a fraction of it.
 

@@ -40,7 +40,8 @@ from jaxlr._numerics import (
     as_steps,
     blend,
     divide,
-    half_cosine,
+    either_progress,
+    half_cosines,
     inverse,
     log,
     on_host,
@@ -48,7 +49,7 @@ from jaxlr._numerics import (
     raised,
     total,
 )
-from jaxlr._parameters import Fraction, NonNegative, Period, Positive, Steps, Value
+from jaxlr._parameters import Exponent, Fraction, NonNegative, Period, Positive, Steps, Value
 from jaxlr.catalogue.decays import (
     exponential_decay,
     inverse_power_decay_schedule,
@@ -110,7 +111,7 @@ def warmup_cosine_decay_schedule(
     warmup_steps: Steps,
     decay_steps: Steps,
     end_value: Value = 0.0,
-    exponent: NonNegative = 1.0,
+    exponent: Exponent = 1.0,
 ) -> jax.Array:
     r"""A linear warm-up followed by half a cosine wave.
 
@@ -140,14 +141,12 @@ def warmup_cosine_decay_schedule(
     >>> print(np.asarray(lr(np.arange(8))).round(3))
     [0.    0.5   1.    0.854 0.5   0.146 0.    0.   ]
     """
-    warmup = progress(count, warmup_steps)
-    steps, decay_steps = as_steps(warmup_steps, decay_steps)
-    decay = progress(count, decay_steps - steps, begin=steps)
-    wave = type(decay)(half_cosine(decay.elapsed), half_cosine(decay.remaining))
+    rises, fraction = either_progress(count, warmup_steps, decay_steps)
+    wave = raised(half_cosines(fraction), exponent)
     return jnp.where(
-        warmup.remaining > 0.0,
-        blend(init_value, peak_value, *warmup),
-        blend(peak_value, end_value, *raised(wave, exponent)),
+        rises,
+        blend(init_value, peak_value, *fraction),
+        blend(peak_value, end_value, *wave),
     )
 
 

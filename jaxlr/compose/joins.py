@@ -105,6 +105,10 @@ def _scales(pieces: Sequence[Schedule], boundaries: Any, clock: str) -> jax.Arra
     return jnp.stack(scales)
 
 
+_FEW = 8
+"""Up to so many pieces, evaluating all for every count is faster than gathering the one in turn."""
+
+
 @schedule
 def _pieces(
     count: jax.Array,
@@ -122,23 +126,45 @@ def _pieces(
     lengths = jnp.diff(starts, append=jnp.full(1, _numerics.largest(steps.dtype)))
     begins = starts if clock == "relative" else jnp.zeros_like(starts)
 
+    # Out of turn a piece is still computed. Its second count, where it has one, is the safest: many
+    # curves are singular at 0.
+    seconds = starts + jnp.clip(lengths - 1, 0, 1)
+
     def value_at(count: jax.Array) -> jax.Array:
         current = _numerics.interval(steps, count)
         value = jnp.zeros((), _numerics.float_dtype())
         for number, stack in enumerate(stacks):
             in_turn = group[current] == number
             piece = jnp.where(in_turn, current, jnp.argmax(group == number))
-            # Out of turn a piece is still computed. Its second count, where it has one, is the
-            # safest: many curves are singular at 0.
-            second = starts[piece] + jnp.clip(lengths[piece] - 1, 0, 1)
-            own = jnp.where(in_turn, count, second) - begins[piece]
+            own = jnp.where(in_turn, count, seconds[piece]) - begins[piece]
             chosen: Schedule = jax.tree.map(
                 lambda leaf, i=place[piece]: jnp.asarray(leaf)[i], stack
             )
             value = jnp.where(in_turn, chosen(own), value)
         return value if scales is None else value * jnp.asarray(scales)[current]
 
-    return jax.vmap(value_at)(count.ravel()).reshape(count.shape) if count.ndim else value_at(count)
+    def value_of_all(count: jax.Array) -> jax.Array:
+        current, numbers = _numerics.interval(steps, count), jnp.arange(len(group))
+        value = jnp.zeros((), _numerics.float_dtype())
+        for number, stack in enumerate(stacks):
+            leaves = jax.tree.leaves(stack)
+            for row in range(len(leaves[0]) if leaves else len(group)):
+                here = (group == number) & (place == row)
+
+                def of_this(numbers: Any, here: jax.Array = here) -> jax.Array:
+                    return jnp.sum(jnp.where(here, numbers, jnp.zeros_like(numbers)))
+
+                in_turn = current == jnp.max(jnp.where(here, numbers, -1))
+                own = jnp.where(in_turn, count, of_this(seconds)) - of_this(begins)
+                piece: Schedule = jax.tree.map(lambda leaf, row=row: jnp.asarray(leaf)[row], stack)
+                own_value = piece(own)
+                if scales is not None:
+                    own_value = own_value * of_this(jnp.asarray(scales))
+                value = jnp.where(in_turn, own_value, value)
+        return value
+
+    value = value_of_all if len(group) <= _FEW else value_at
+    return jax.vmap(value)(count.ravel()).reshape(count.shape) if count.ndim else value(count)
 
 
 def _check_window(*, begin: ArrayLike, end: ArrayLike, **_: Any) -> None:
