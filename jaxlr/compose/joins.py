@@ -147,8 +147,7 @@ def _pieces(
         current, numbers = _numerics.interval(steps, count), jnp.arange(len(group))
         value = jnp.zeros((), _numerics.float_dtype())
         for number, stack in enumerate(stacks):
-            leaves = jax.tree.leaves(stack)
-            for row in range(len(leaves[0]) if leaves else len(group)):
+            for row in range(len(jax.tree.leaves(stack)[0])):
                 here = (group == number) & (place == row)
 
                 def of_this(numbers: Any, here: jax.Array = here) -> jax.Array:
@@ -163,7 +162,8 @@ def _pieces(
                 value = jnp.where(in_turn, own_value, value)
         return value
 
-    value = value_of_all if len(group) <= _FEW else value_at
+    are_few = len(group) <= _FEW and all(map(jax.tree.leaves, stacks))
+    value = value_of_all if are_few else value_at
     return jax.vmap(value)(count.ravel()).reshape(count.shape) if count.ndim else value(count)
 
 
