@@ -83,6 +83,12 @@ def restarts(first, growth, ends):
     return value
 
 
+def turn(t, period):
+    """The part of a cycle that is over."""
+    whole = f(t) / period
+    return whole - mpmath.floor(whole)
+
+
 def triangle(t):
     own = t % 3012
     return f(own) / 2003 if own < 2003 else f(3012 - own) / 1009
@@ -270,6 +276,14 @@ FORMULAS = {
             else f(0.001) + f(0.299) * cosine(clip(f(t - 100_000) / (T - 100_000)))
         ),
     ),
+    "piecewise_curve_between_counts": (
+        jaxlr.piecewise_curve_schedule([0.7, 100_000 / 3, T + 0.25], [0.0, 0.3, 0.0]),
+        lambda t: (
+            f(0.3) * clip(f(t - f(0.7)) / (f(100_000) / 3 - f(0.7)))
+            if t < 33_334
+            else f(0.3) * clip((T + f(0.25) - t) / (T + f(0.25) - f(100_000) / 3))
+        ),
+    ),
     "table": (
         jaxlr.table_schedule([0.3, 0.1, 0.7], 100_003),
         lambda t: f((0.3, 0.1, 0.7)[min(t // 100_003, 2)]),
@@ -382,6 +396,10 @@ FORMULAS = {
             cosine(f(t % 300_007) / 300_007),
         ),
     ),
+    "cosine_restarts_even_between_counts": (
+        jaxlr.cosine_restarts_schedule(0.3, 300_001 / 3, 1.0),
+        lambda t: f(0.3) * cosine(turn(t, 300_001 / 3)),
+    ),
     "cyclic": (
         jaxlr.cyclic_schedule(0.001, 0.3, 2003, 1009),
         lambda t: between(f(0.3), f(0.001), triangle(t)),
@@ -389,6 +407,14 @@ FORMULAS = {
     "cyclic_cosine": (
         jaxlr.cyclic_schedule(0.0, 0.3, 2003, 1009, curve="cosine"),
         lambda t: f(0.3) * risen_cosine(triangle(t)),
+    ),
+    "cyclic_sine": (
+        jaxlr.cyclic_schedule(0.0, 0.3, 1003, curve="sine"),
+        lambda t: f(0.3) * mpmath.sin(mpmath.pi * (t % 2006) / 2006),
+    ),
+    "cyclic_cosine_between_counts": (
+        jaxlr.cyclic_schedule(0.3, 0.0, 500_003 / 7, curve="cosine"),
+        lambda t: f(0.3) * mpmath.cos(mpmath.pi * turn(t, 2 * 500_003 / 7)) ** 2,
     ),
     "cyclic_halves": (
         jaxlr.cyclic_schedule(0.0, 0.3, 2003, 1009, "triangular2"),

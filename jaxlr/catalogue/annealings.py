@@ -17,7 +17,6 @@ from jaxlr._numerics import (
     on_host,
     power,
     progress,
-    sine,
 )
 from jaxlr._parameters import Fraction, Period, Positive, Steps, Value
 from jaxlr.catalogue.transitions import transition_schedule
@@ -154,9 +153,7 @@ def k_decay_schedule(
 
 
 @schedule
-def half_cosine_schedule(
-    count: jax.Array, init_value: Value, decay_steps: Steps, end_value: Value = 0.0
-) -> jax.Array:
+def half_cosine_schedule(init_value: Value, decay_steps: Steps, end_value: Value = 0.0) -> Schedule:
     r"""The second half of a cosine decay: it falls fastest at its start.
 
     .. math::
@@ -182,8 +179,7 @@ def half_cosine_schedule(
       ``HalfCosWithWarmup`` of OLMo-core takes the peak of the whole cosine,
       ``2 * init_value - end_value``.
     """
-    elapsed, remaining = progress(count, decay_steps)
-    return blend(init_value, end_value, sine(elapsed), 2.0 * half_cosine(0.5 * remaining))
+    return transition_schedule(init_value, end_value, decay_steps, "sine")
 
 
 @schedule

@@ -10,15 +10,19 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from jaxlr._numerics import (
+    Instant,
     Progress,
     as_float,
     as_steps,
     blend,
     half_cosine,
+    instant,
     interval,
+    interval_between,
     known,
     on_host,
     progress,
+    progress_between,
     whole_periods,
 )
 from jaxlr._parameters import (
@@ -249,15 +253,15 @@ def _check_knots(*, knots: ArrayLike, values: ArrayLike, **_: Any) -> None:
 
 @schedule(check=_check_knots)
 def piecewise_curve_schedule(
-    count: jax.Array, knots: Boundaries, values: Values, curve: Shape = "linear"
-) -> jax.Array:
+    knots: Boundaries, values: Values, curve: Shape = "linear"
+) -> Schedule:
     r"""Lines, or curves of another shape, through some points.
 
     At count :math:`k_i` the value is :math:`v_i`; from each point to the next it follows the curve.
 
     Args:
       knots: the counts :math:`k_1, k_2, \dots`, in increasing order. Where two are equal, the
-        value jumps.
+        value jumps. They need not be whole.
       values: the values :math:`v_1, v_2, \dots` at these counts.
       curve: the shape of each part, such as ``"linear"`` or ``"cosine"``.
 
@@ -276,12 +280,8 @@ def piecewise_curve_schedule(
       ``StepCosineDecayWithOffset`` of the TensorFlow model garden as its documentation means it;
       that class divides 0 by 0 after the last boundary.
     """
-    count, steps = as_steps(count, jnp.asarray(knots))
-    values = jnp.asarray(values)
-    passed = interval(steps, count)
-    left, right = jnp.maximum(passed - 1, 0), jnp.minimum(passed, steps.size - 1)
-    fraction = progress(count, steps[right] - steps[left], begin=steps[left])
-    return typing.cast(Curve, curve)(fraction, values[left], values[right])
+    times = instant(typing.cast(ArrayLike, knots))
+    return _through(times, typing.cast(ArrayLike, values), curve)
 
 
 def _check_table(*, values: ArrayLike, **_: Any) -> None:
@@ -398,3 +398,14 @@ def _interpolation(
     if interpolate_type == "cosine":
         fraction = Progress(*map(half_cosine, fraction))
     return blend(values[left], values[right], *fraction)
+
+
+@schedule
+def _through(count: jax.Array, knots: Instant, values: Value, curve: Shape) -> jax.Array:
+    """The expanded form of curves from each of some knots to the next."""
+    knots, values = Instant(*map(jnp.asarray, knots)), jnp.asarray(values)
+    passed = interval_between(knots, count)
+    left, right = jnp.maximum(passed - 1, 0), jnp.minimum(passed, values.size - 1)
+    begin, end = (Instant(knots.whole[i], knots.part[i]) for i in (left, right))
+    fraction = progress_between(count, begin, end)
+    return typing.cast(Curve, curve)(fraction, values[left], values[right])
