@@ -121,7 +121,7 @@ def _instants(first: Any, growth: Any) -> tuple[Instant, Instant]:
 def cycle_at(count: ArrayLike, growth: ArrayLike, table: Table) -> Cycle:
     """Finds the cycle that each count is in where they grow.
 
-    With a growth of 1 there may be any number of cycles, so they are counted.
+    With a growth of 1 there may be more cycles than the table has; they are counted.
     """
     (count,) = as_steps(count)
     starts, lengths = (Instant(*map(jnp.asarray, column)) for column in table[1:])
@@ -129,9 +129,9 @@ def cycle_at(count: ArrayLike, growth: ArrayLike, table: Table) -> Cycle:
     number = interval_between(starts, jnp.minimum(count, largest(count.dtype) - 1)) - 1
     begin = Instant(starts.whole[number], starts.part[number])
     end = later(begin, Instant(lengths.whole[number], lengths.part[number]))
-    even = as_float(growth) == 1.0
+    beyond = (as_float(growth) == 1.0) & (number == _CYCLES - 1)
     return jax.tree.map(
-        lambda x, y: jnp.where(even, *as_steps(x, y)),
+        lambda x, y: jnp.where(beyond, *as_steps(x, y)),
         cycle_of(count, table.first),
         Cycle(number, begin, end),
     )

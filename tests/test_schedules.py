@@ -104,6 +104,19 @@ def repeated(first, growth, shrink, cycles, inside):
     return value
 
 
+def fractal_order(length):
+    order = [0]
+    while len(order) < length:
+        order = [j for i in order for j in (i, 2 * len(order) - 1 - i)]
+    return order
+
+
+def chebyshev_steps(low, high, number):
+    angles = [mpmath.pi * (i + f(0.5)) / number for i in range(number)]
+    middle, radius = (1 / f(low) + 1 / f(high)) / 2, (1 / f(low) - 1 / f(high)) / 2
+    return [1 / (middle - radius * mpmath.cos(angle)) for angle in angles]
+
+
 FORMULAS = {
     "linear": (
         jaxlr.linear_schedule(0.3, 0.001, T, 7),
@@ -352,6 +365,10 @@ FORMULAS = {
         jaxlr.hyperbolic_decay_schedule(0.3, T, 0.0, T),
         lambda t: f(0.3) * rest(t),
     ),
+    "exp_hyperbolic_far": (
+        jaxlr.exp_hyperbolic_decay_schedule(0.3, T, 3e-7, T),
+        lambda t: f(0.3) * f("1e-6") ** hyperbola(t, T),
+    ),
     "exp_hyperbolic": (
         jaxlr.exp_hyperbolic_decay_schedule(0.3, T, 0.0003, 2 * T),
         lambda t: f(0.3) * f("0.001") ** hyperbola(t, 2 * T),
@@ -399,6 +416,10 @@ FORMULAS = {
     "cosine_restarts_even_between_counts": (
         jaxlr.cosine_restarts_schedule(0.3, 300_001 / 3, 1.0),
         lambda t: f(0.3) * cosine(turn(t, 300_001 / 3)),
+    ),
+    "chebyshev": (
+        jaxlr.chebyshev_schedule(0.001, 0.3, 64),
+        lambda t: chebyshev_steps(0.001, 0.3, 64)[fractal_order(64)[t % 64]],
     ),
     "cyclic": (
         jaxlr.cyclic_schedule(0.001, 0.3, 2003, 1009),
