@@ -61,8 +61,8 @@ def chebyshev_schedule(
 
     References:
       Agarwal, Goel and Zhang, `Acceleration via Fractal Learning Rate Schedules
-      <https://arxiv.org/abs/2103.01338>`_, 2021. ``ChebyshevScheduler`` of pytorch_optimizer has the
-      values 1 and 10, and a length of two steps more, which hold 1 at first.
+      <https://arxiv.org/abs/2103.01338>`_, 2021. ``get_chebyshev_schedule`` of pytorch_optimizer
+      is for the values 1 and 10.
     """
     bits = 31 - jax.lax.clz(jnp.maximum(jnp.asarray(period), 1).astype(jnp.int32))
     length = jnp.left_shift(jnp.ones_like(bits), bits)
