@@ -21,7 +21,7 @@ from jax.typing import ArrayLike
 
 from jaxlr import curves
 from jaxlr._numerics import on_host
-from jaxlr.compose import clip_schedule, join_schedules
+from jaxlr.compose import clip_schedule, join_schedules, with_warmup
 from jaxlr.curves import Curve, Progress
 from jaxlr.schedule import Schedule
 from jaxlr.schedules import (
@@ -131,6 +131,7 @@ def TanhLRScheduler(
     """Parts of a hyperbolic tangent, in cycles as those of :func:`CosineLRScheduler`.
 
     A part begins a little below ``lr`` and ends a little above ``lr_min``, as the formula does.
+    With ``warmup_prefix=False`` the warm-up leads to where the tangent is at its end.
     """
     curve = curves.tanh(lb, ub)
 
@@ -140,6 +141,8 @@ def TanhLRScheduler(
 
     end = constant_schedule(lr_min)
     cycles = _cycles(decay, lr, t_initial, cycle_mul, cycle_decay, cycle_limit, end)
+    if warmup_t and not warmup_prefix:
+        return with_warmup(cycles, warmup_t, warmup_lr_init, mode="overlay")
     return _after_warmup(lr, warmup_t, warmup_lr_init, warmup_prefix, cycles)
 
 

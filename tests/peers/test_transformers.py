@@ -65,7 +65,7 @@ def test_cosine_with_min_lr(lr, warmup, steps, ratio, absolute):
 @drawn(
     lr=rates,
     warmup=warmups,
-    steps=lengths,
+    steps=st.integers(8, 60),
     ratio=ratios,
     cycles=st.floats(0.1, 4.0) | st.sampled_from([0.5, 1.0, 1.5, 2.0]),
     name=st.sampled_from(["cosine", "cosine_with_min_lr", "cosine_warmup_with_min_lr"]),
