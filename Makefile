@@ -38,11 +38,12 @@ test-strict: $(VENV)/installed
 # The versions in constraints.txt stay, but for mpmath, of which PyTorch needs an older one. timm
 # needs torchvision for its models, but not for its schedulers; MMEngine needs OpenCV, fvcore some
 # more and Paddle an older opt_einsum, and their schedulers none of these, only what is named here.
+# Ignite needs no more than PyTorch.
 $(VENV)/installed-peers: $(VENV)/installed constraints-peers.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints-peers.txt keras torch transformers \
 		addict httpx termcolor yapf
 	$(BIN)/python -m pip install --quiet --constraint constraints-peers.txt --no-deps \
-		fvcore mmengine paddlepaddle timm
+		fvcore mmengine paddlepaddle pytorch-ignite timm
 	@touch $@
 
 peers: $(VENV)/installed-peers

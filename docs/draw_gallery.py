@@ -26,6 +26,7 @@ DRAWN = {
     "clip_schedule": [
         "clip_schedule(exponential_decay(1, 200, 0.5), min_value=0.2)",
     ],
+    "chebyshev_schedule": ["chebyshev_schedule(0.1, 1, 64)"],
     "constant_schedule": ["constant_schedule(1)"],
     "cosine_decay_schedule": [
         "cosine_decay_schedule(1, 900)",

@@ -1,8 +1,8 @@
-"""Cycles of which each is longer than the one before by the same factor: which one a count is in.
+"""Cycles that follow one another, which may begin between two counts: which one a count is in.
 
-The first is ``first`` steps long and number ``i`` is ``first * growth ** i``, so a cycle may begin
-between two counts. All begins are in a table, since a logarithm would be rounded at just the counts
-where one cycle passes into the next. With a growth of 1 there may be any number of cycles.
+Cycles of one length are counted. Where each is longer than the one before by the same factor, all
+begins are in a table, since a logarithm would be rounded at just the counts where one cycle passes
+into the next.
 """
 
 from typing import Any, NamedTuple
@@ -14,42 +14,89 @@ from jax import lax
 from jax.typing import ArrayLike
 
 from jaxlr._numerics import (
+    Double,
     Instant,
     as_float,
     as_steps,
+    double,
     instant,
-    interval,
+    interval_between,
+    inverse,
     largest,
+    later,
     on_host,
-    whole_periods,
+    product,
+    since,
+    total,
 )
 
-__all__ = ["Cycle", "cycle_at", "cycle_table"]
+__all__ = ["Cycle", "Length", "Table", "cycle_at", "cycle_of", "cycle_table", "length"]
 
 _CYCLES = 256
 """How many cycles of growing length there may be; with the factor 1.1 they last 2**31 steps."""
 
 
 class Cycle(NamedTuple):
-    """Where a count is in its cycle.
-
-    Attributes:
-      number: the number of the cycle, from 0.
-      own: the count since the whole step in or at which the cycle begins.
-      begin: how far into that step it begins.
-      length: its length, in whole steps and a part of one.
-    """
+    """The cycle that a count is in."""
 
     number: jax.Array
-    own: jax.Array
-    begin: jax.Array
-    length: Instant
+    """The number of the cycle, from 0."""
+    begin: Instant
+    end: Instant
 
 
-def cycle_table(first: ArrayLike, growth: ArrayLike) -> tuple[Any, ...]:
-    """When each cycle begins and how long it is; exact if all are whole steps."""
-    starts, lengths = _instants(first, growth)
-    return (*starts, *lengths)
+class Length(NamedTuple):
+    """The length of a cycle: whole steps, and at most half of one with 36 binary digits."""
+
+    whole: Any
+    part: Double
+
+
+def length(*steps: ArrayLike) -> Length:
+    """The sum of some numbers of steps, as the length of a cycle."""
+    whole, part = zip(*map(instant, steps), strict=True)
+    return Length(total(*whole), double(sum(part)))
+
+
+def cycle_of(count: ArrayLike, length: Length) -> Cycle:
+    """Finds the cycle that each count is in where all have the same length."""
+    count, whole = as_steps(count, length.whole)
+    unit = inverse(as_float(whole) + (length.part.high + length.part.low))
+
+    def own(number: jax.Array) -> jax.Array:
+        return since(count, _begin(number, length))
+
+    number = jnp.floor(as_float(count) * unit).astype(count.dtype)
+    number = number + jnp.floor(own(number) * unit).astype(count.dtype)  # It was rounded.
+    late, early = own(number + 1) >= 0.0, own(number) < 0.0
+    number = number + late.astype(count.dtype) - early.astype(count.dtype)
+    number = jnp.where(unit > 0.0, number, jnp.zeros_like(number))
+    return Cycle(number, _begin(number, length), _begin(number + 1, length))
+
+
+def _begin(number: jax.Array, length: Length) -> Instant:
+    """When a cycle begins, within 2**-36 of a step for each one before it that is not whole."""
+    number, whole = as_steps(number, length.whole)
+    main, rest = product(number, length.part)
+    steps, more = jnp.round(main), jnp.round(rest)
+    main, rest = main - steps, rest - more
+    last = jnp.round(main + rest)
+    # Beyond every integer the sum wraps around, and so does its difference from a count nearby.
+    whole = number * whole + (steps + more + last).astype(whole.dtype)
+    return Instant(whole, (main - last) + rest)
+
+
+class Table(NamedTuple):
+    """When each cycle begins and how long it is, where they grow."""
+
+    first: Length
+    starts: Instant
+    lengths: Instant
+
+
+def cycle_table(first: ArrayLike, growth: ArrayLike) -> Table:
+    """The cycles of which number ``i`` is ``first * growth ** i`` long; exact if all are whole."""
+    return Table(length(first), *_instants(first, growth))
 
 
 def _instants(first: Any, growth: Any) -> tuple[Instant, Instant]:
@@ -71,19 +118,20 @@ def _instants(first: Any, growth: Any) -> tuple[Instant, Instant]:
     return Instant(*starts), instant(lengths)
 
 
-def cycle_at(count: ArrayLike, first: ArrayLike, growth: ArrayLike, table: Any) -> Cycle:
-    """Finds the cycle that each count is in, given the table of :func:`cycle_table`."""
-    starts, shifts, lengths, parts = map(jnp.asarray, table)
-    count, first = as_steps(count, first)
-    even = as_float(growth) == 1.0
-    repeats = jnp.where(even, whole_periods(count, first), jnp.zeros_like(count))
-    own, starts = as_steps(count - repeats * first, starts)
+def cycle_at(count: ArrayLike, growth: ArrayLike, table: Table) -> Cycle:
+    """Finds the cycle that each count is in where they grow.
 
+    With a growth of 1 there may be more cycles than the table has; they are counted.
+    """
+    (count,) = as_steps(count)
+    starts, lengths = (Instant(*map(jnp.asarray, column)) for column in table[1:])
     # A start that no integer can hold is stored as the largest, and never comes.
-    current = interval(starts, jnp.minimum(own, largest(own.dtype) - 1)) - 1
-    early = as_float(own - starts[current]) < as_float(shifts[current])
-    current = jnp.maximum(current - early.astype(current.dtype), 0)
-
-    own, length = as_steps(own - starts[current], lengths[current])
-    number = repeats + current.astype(repeats.dtype)
-    return Cycle(number, own, as_float(shifts[current]), Instant(length, as_float(parts[current])))
+    number = interval_between(starts, jnp.minimum(count, largest(count.dtype) - 1)) - 1
+    begin = Instant(starts.whole[number], starts.part[number])
+    end = later(begin, Instant(lengths.whole[number], lengths.part[number]))
+    beyond = (as_float(growth) == 1.0) & (number == _CYCLES - 1)
+    return jax.tree.map(
+        lambda x, y: jnp.where(beyond, *as_steps(x, y)),
+        cycle_of(count, table.first),
+        Cycle(number, begin, end),
+    )

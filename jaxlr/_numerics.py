@@ -46,19 +46,23 @@ __all__ = [
     "host_count",
     "instant",
     "interval",
+    "interval_between",
     "inverse",
     "is_whole",
     "known",
     "largest",
+    "later",
     "log",
     "on_host",
     "per_step",
     "pick",
     "power",
+    "product",
     "progress",
     "progress_between",
     "progress_of",
     "raised",
+    "since",
     "sine",
     "stack",
     "total",
@@ -212,7 +216,7 @@ def _fractions(done: jax.Array, left: jax.Array, unit: jax.Array) -> Progress:
 
 
 class Instant(NamedTuple):
-    """A time as whole steps and a part of one, so that a late one keeps all digits of the part."""
+    """A time as whole steps and a part of one, at most half, so that no digits of it are lost."""
 
     whole: Any
     part: Any
@@ -234,20 +238,33 @@ def instant(time: ArrayLike) -> Instant:
         exact, array, rounding, dtype = jnp.asarray(as_float(time)), jnp, 1e-6, _int_dtype()
         bound = 2.0**31 - 128.0  # The last float32 that an int32 can hold.
     known = exact if on_host(time) else lax.stop_gradient(exact)
-    near = array.round(known)
-    is_near = array.abs(known - near) <= rounding * array.maximum(known, 1.0)
-    whole = array.where(is_near, near, array.floor(known))
-    part = (exact - known) + array.where(is_near, 0.0, known - whole)
+    whole = array.round(known)
+    missed = known - whole
+    is_whole = array.abs(missed) <= rounding * array.maximum(known, 1.0)
+    part = (exact - known) + array.where(is_whole, 0.0, missed)
     beyond = array.maximum(whole - bound, 0.0)
     return Instant(array.minimum(whole, bound).astype(dtype), part + beyond)
 
 
+def later(time: Instant, steps: Instant) -> Instant:
+    """The time some steps after another."""
+    begin, length = as_steps(time.whole, steps.whole)
+    first, second = as_float(time.part), as_float(steps.part)
+    more = jnp.clip(jnp.round(first + second), -1.0, 1.0)
+    return Instant(begin + length + more.astype(begin.dtype), (first - more) + second)
+
+
+def since(count: ArrayLike, time: Instant) -> jax.Array:
+    """``count - time``; negative before it."""
+    count, whole = as_steps(count, time.whole)
+    return as_float(count - whole) - as_float(time.part)
+
+
 def progress_between(count: ArrayLike, begin: Instant, end: Instant) -> Progress:
     """:func:`progress` of a phase whose ends may lie between two counts."""
-    count, start, stop = as_steps(count, begin.whole, end.whole)
-    first, last = as_float(begin.part), as_float(end.part)
-    unit = inverse(as_float(stop - start) + (last - first))
-    done, left = as_float(count - start) - first, as_float(stop - count) + last
+    start, stop = as_steps(begin.whole, end.whole)
+    unit = inverse(as_float(stop - start) + (as_float(end.part) - as_float(begin.part)))
+    done, left = since(count, begin), -since(count, end)
     over, started = left <= 0.0, done > 0.0
     elapsed = jnp.where(started, jnp.minimum(done * unit, 1.0), 0.0)
     remaining = jnp.where(started, jnp.minimum(left * unit, 1.0), 1.0)
@@ -472,6 +489,20 @@ def per_step(amount: ArrayLike, steps: ArrayLike) -> Double:
     return double(jnp.where(positive, as_float(amount) / jnp.where(positive, length, 1.0), 0.0))
 
 
+def product(count: jax.Array, factor: Double) -> tuple[jax.Array, jax.Array]:
+    """``count * factor`` as a product of 12 by 12 binary digits, which is exact, and a rest."""
+    if float_dtype() == jnp.float64:
+        return as_float(count) * factor.high, as_float(count) * factor.low
+    rounded = as_float(count)
+    count_high = _leading_digits(rounded)
+    if _is_integer(count):
+        upper, lower = as_float(count >> 16) * 65536.0, as_float(count & 0xFFFF)
+        count_low = (upper - count_high) + lower
+    else:
+        count_low = rounded - count_high
+    return count_high * factor.high, count_low * factor.high + rounded * factor.low
+
+
 def exponential(count: ArrayLike, slope: Double) -> jax.Array:
     """``exp(count * slope)``, with a relative error of 3e-7 however long the exponent.
 
@@ -558,3 +589,12 @@ def interval(
     # Comparing with all is one fused pass; from some dozens of boundaries on, bisection is faster.
     method = "compare_all" if boundaries.shape[-1] <= 32 else "scan_unrolled"
     return jnp.searchsorted(boundaries, count, side=side, method=method)
+
+
+def interval_between(boundaries: Instant, count: ArrayLike) -> jax.Array:
+    """:func:`interval` of boundaries that may lie between two counts."""
+    steps, part = jnp.asarray(boundaries.whole), as_float(boundaries.part)
+    if _is_integer(jnp.asarray(as_number(count))):
+        next_one = (part > 0.0) & (steps < largest(steps.dtype))
+        return interval(steps + next_one.astype(steps.dtype), count)
+    return interval(as_float(steps) + part, count)

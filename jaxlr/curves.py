@@ -48,6 +48,7 @@ __all__ = [
     "one_minus_sqrt",
     "polynomial",
     "rex",
+    "sine",
     "tanh",
 ]
 
@@ -129,6 +130,13 @@ def polynomial(
 def cosine(fraction: Progress, start: jax.Array, end: jax.Array) -> jax.Array:
     r"""Half a cosine wave: :math:`D = (1 + \cos \pi p) / 2`."""
     return blend(start, end, *_numerics.half_cosines(fraction))
+
+
+@curve
+def sine(fraction: Progress, start: jax.Array, end: jax.Array) -> jax.Array:
+    r"""A quarter of a sine wave, fastest at its start: :math:`D = 1 - \sin(\pi p / 2)`."""
+    elapsed, remaining = fraction
+    return blend(start, end, _numerics.sine(elapsed), 2.0 * _numerics.half_cosine(0.5 * remaining))
 
 
 @curve

@@ -17,6 +17,7 @@ the docstring says so.
 """
 
 from jaxlr.catalogue.annealings import *
+from jaxlr.catalogue.chebyshev import *
 from jaxlr.catalogue.cycles import *
 from jaxlr.catalogue.decays import *
 from jaxlr.catalogue.piecewise import *

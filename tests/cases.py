@@ -45,11 +45,14 @@ CASES: dict[str, jaxlr.Schedule] = {
     "onecycle_after": jaxlr.onecycle_schedule(41, 0.5, end_at="transition_steps"),
     "cosine_restarts": jaxlr.cosine_restarts_schedule(0.5, 7, 1.5, 0.8, 0.1),
     "cosine_restarts_even": jaxlr.cosine_restarts_schedule(0.5, 11, 1.0, 0.8, 0.1, 3, 3, "peak"),
+    "cosine_restarts_between": jaxlr.cosine_restarts_schedule(0.5, 10.4, 1.0),
     "cosine_restarts_all": jaxlr.cosine_restarts_schedule(
         0.5, 5, 2.0, 0.8, 0.1, warmup_steps=2, shrinks="all"
     ),
+    "chebyshev": jaxlr.chebyshev_schedule(0.1, 0.5, 16),
     "cyclic": jaxlr.cyclic_schedule(0.1, 0.5, 7, 4),
     "cyclic_halves": jaxlr.cyclic_schedule(0.1, 0.5, 7, None, "triangular2", curve="cosine"),
+    "cyclic_sine": jaxlr.cyclic_schedule(0.1, 0.5, 7.5, curve="sine"),
     "cyclic_exponential": jaxlr.cyclic_schedule(0.1, 0.5, 7, 3, "exp_range", 0.98),
     "cyclic_polynomial": jaxlr.cyclic_polynomial_schedule(0.5, 0.1, 1.5, 11),
     "warmup_constant": jaxlr.warmup_constant_schedule(0.01, 0.5, 9),
@@ -92,6 +95,7 @@ CASES: dict[str, jaxlr.Schedule] = {
     ),
     "piecewise_curve": jaxlr.piecewise_curve_schedule([3, 9, 25, 40], [0.5, 0.1, 0.7, 0.2]),
     "piecewise_curve_cosine": jaxlr.piecewise_curve_schedule([0, 9, 25], [0.5, 0.1, 0.7], "cosine"),
+    "piecewise_curve_between": jaxlr.piecewise_curve_schedule([0.5, 9.75, 25.2], [0.5, 0.1, 0.7]),
     "table": jaxlr.table_schedule([0.5, 0.7, 0.1], 9),
     "join": jaxlr.join_schedules(
         [

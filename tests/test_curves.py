@@ -35,6 +35,7 @@ CASES = {
     "polynomial": (curves.polynomial(3.0), weight(lambda p: (1 - p) ** 3)),
     "polynomial_root": (curves.polynomial(0.5), weight(lambda p: mpmath.sqrt(1 - p))),
     "cosine": (curves.cosine(), weight(half_cosine)),
+    "sine": (curves.sine(), weight(lambda p: 2 * mpmath.sin(mpmath.pi * (1 - p) / 4) ** 2)),
     "square": (curves.one_minus_power(), weight(lambda p: 1 - p**2)),
     "one_minus_power": (curves.one_minus_power(1.5), weight(lambda p: 1 - p ** f(1.5))),
     "one_minus_sqrt": (curves.one_minus_sqrt(), weight(lambda p: 1 - mpmath.sqrt(p))),

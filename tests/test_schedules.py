@@ -83,6 +83,12 @@ def restarts(first, growth, ends):
     return value
 
 
+def turn(t, period):
+    """The part of a cycle that is over."""
+    whole = f(t) / period
+    return whole - mpmath.floor(whole)
+
+
 def triangle(t):
     own = t % 3012
     return f(own) / 2003 if own < 2003 else f(3012 - own) / 1009
@@ -96,6 +102,19 @@ def repeated(first, growth, shrink, cycles, inside):
         return f(shrink) ** i * inside(first * min((t - start) / length, f(1)))
 
     return value
+
+
+def fractal_order(length):
+    order = [0]
+    while len(order) < length:
+        order = [j for i in order for j in (i, 2 * len(order) - 1 - i)]
+    return order
+
+
+def chebyshev_steps(low, high, number):
+    angles = [mpmath.pi * (i + f(0.5)) / number for i in range(number)]
+    middle, radius = (1 / f(low) + 1 / f(high)) / 2, (1 / f(low) - 1 / f(high)) / 2
+    return [1 / (middle - radius * mpmath.cos(angle)) for angle in angles]
 
 
 FORMULAS = {
@@ -270,6 +289,14 @@ FORMULAS = {
             else f(0.001) + f(0.299) * cosine(clip(f(t - 100_000) / (T - 100_000)))
         ),
     ),
+    "piecewise_curve_between_counts": (
+        jaxlr.piecewise_curve_schedule([0.7, 100_000 / 3, T + 0.25], [0.0, 0.3, 0.0]),
+        lambda t: (
+            f(0.3) * clip(f(t - f(0.7)) / (f(100_000) / 3 - f(0.7)))
+            if t < 33_334
+            else f(0.3) * clip((T + f(0.25) - t) / (T + f(0.25) - f(100_000) / 3))
+        ),
+    ),
     "table": (
         jaxlr.table_schedule([0.3, 0.1, 0.7], 100_003),
         lambda t: f((0.3, 0.1, 0.7)[min(t // 100_003, 2)]),
@@ -338,6 +365,10 @@ FORMULAS = {
         jaxlr.hyperbolic_decay_schedule(0.3, T, 0.0, T),
         lambda t: f(0.3) * rest(t),
     ),
+    "exp_hyperbolic_far": (
+        jaxlr.exp_hyperbolic_decay_schedule(0.3, T, 3e-7, T),
+        lambda t: f(0.3) * f("1e-6") ** hyperbola(t, T),
+    ),
     "exp_hyperbolic": (
         jaxlr.exp_hyperbolic_decay_schedule(0.3, T, 0.0003, 2 * T),
         lambda t: f(0.3) * f("0.001") ** hyperbola(t, 2 * T),
@@ -382,6 +413,14 @@ FORMULAS = {
             cosine(f(t % 300_007) / 300_007),
         ),
     ),
+    "cosine_restarts_even_between_counts": (
+        jaxlr.cosine_restarts_schedule(0.3, 300_001 / 3, 1.0),
+        lambda t: f(0.3) * cosine(turn(t, 300_001 / 3)),
+    ),
+    "chebyshev": (
+        jaxlr.chebyshev_schedule(0.001, 0.3, 64),
+        lambda t: chebyshev_steps(0.001, 0.3, 64)[fractal_order(64)[t % 64]],
+    ),
     "cyclic": (
         jaxlr.cyclic_schedule(0.001, 0.3, 2003, 1009),
         lambda t: between(f(0.3), f(0.001), triangle(t)),
@@ -389,6 +428,14 @@ FORMULAS = {
     "cyclic_cosine": (
         jaxlr.cyclic_schedule(0.0, 0.3, 2003, 1009, curve="cosine"),
         lambda t: f(0.3) * risen_cosine(triangle(t)),
+    ),
+    "cyclic_sine": (
+        jaxlr.cyclic_schedule(0.0, 0.3, 1003, curve="sine"),
+        lambda t: f(0.3) * mpmath.sin(mpmath.pi * (t % 2006) / 2006),
+    ),
+    "cyclic_cosine_between_counts": (
+        jaxlr.cyclic_schedule(0.3, 0.0, 500_003 / 7, curve="cosine"),
+        lambda t: f(0.3) * mpmath.cos(mpmath.pi * turn(t, 2 * 500_003 / 7)) ** 2,
     ),
     "cyclic_halves": (
         jaxlr.cyclic_schedule(0.0, 0.3, 2003, 1009, "triangular2"),

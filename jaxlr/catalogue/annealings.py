@@ -10,14 +10,17 @@ from jax.typing import ArrayLike
 from jaxlr import curves
 from jaxlr._numerics import (
     as_float,
+    as_number,
+    as_steps,
     blend,
     divide,
     half_cosine,
+    interval,
+    inverse,
     log,
     on_host,
     power,
     progress,
-    sine,
 )
 from jaxlr._parameters import Fraction, Period, Positive, PositiveExponent, Steps, Value
 from jaxlr.catalogue.transitions import transition_schedule
@@ -154,9 +157,7 @@ def k_decay_schedule(
 
 
 @schedule
-def half_cosine_schedule(
-    count: jax.Array, init_value: Value, decay_steps: Steps, end_value: Value = 0.0
-) -> jax.Array:
+def half_cosine_schedule(init_value: Value, decay_steps: Steps, end_value: Value = 0.0) -> Schedule:
     r"""The second half of a cosine decay: it falls fastest at its start.
 
     .. math::
@@ -182,8 +183,7 @@ def half_cosine_schedule(
       ``HalfCosWithWarmup`` of OLMo-core takes the peak of the whole cosine,
       ``2 * init_value - end_value``.
     """
-    elapsed, remaining = progress(count, decay_steps)
-    return blend(init_value, end_value, sine(elapsed), 2.0 * half_cosine(0.5 * remaining))
+    return transition_schedule(init_value, end_value, decay_steps, "sine")
 
 
 @schedule
@@ -294,8 +294,7 @@ def exp_hyperbolic_decay_schedule(
 
     Returns:
       The schedule. It holds its last value, which is above the infimum where ``decay_steps`` is
-      below ``upper_bound``. Its relative error reaches 1.4e-6 where the infimum is a millionth of
-      the first value.
+      below ``upper_bound``.
 
     Raises:
       ValueError: if a value or ``upper_bound`` is not positive, or the latter below
@@ -310,11 +309,22 @@ def exp_hyperbolic_decay_schedule(
       Kim, `HyperbolicLR: Epoch insensitive learning rate scheduler
       <https://arxiv.org/abs/2407.15200>`_, 2024
     """
-    rate = log(infimum) - log(init_value)
-    part = divide(decay_steps, upper_bound)
-    depth = _root(part * (2.0 - part))
-    end_value = _exp(log(init_value) + rate * depth)
-    return _exp_hyperbola(init_value, end_value, rate, decay_steps, upper_bound)
+    rate, part = log(infimum) - log(init_value), divide(decay_steps, upper_bound)
+    whole = _root(part * (2.0 - part))
+    # Some counts on the way, at equal distances in depth, so that no exponent is long.
+    shares = np.linspace(1.0, 0.0, 8, endpoint=False)
+    starts = divide(upper_bound, 1.0) * (1.0 - _root((whole * shares) ** 2 + (1.0 - part) ** 2))
+    starts = _whole(starts, decay_steps)
+    passed = divide(starts, upper_bound)
+    left = _root((part - passed) * (2.0 - part - passed))
+    values = _exp(log(init_value) + rate * (whole - left))
+    end_value = _exp(log(init_value) + rate * whole)
+    return _exp_hyperbola(starts, left, values, end_value, rate, decay_steps, upper_bound)
+
+
+def _whole(steps: Any, most: Any) -> Any:
+    array: Any = np if on_host(steps, most) else jnp
+    return as_number(array.clip(array.floor(steps), 0, most).astype(int))
 
 
 def _root(x: Any) -> Any:
@@ -348,14 +358,24 @@ def _hyperbola(count: ArrayLike, steps: ArrayLike, bound: ArrayLike) -> _Depth:
 @schedule
 def _exp_hyperbola(
     count: jax.Array,
-    init_value: Value,
+    starts: Steps,
+    depths: Value,
+    values: Value,
     end_value: Value,
     rate: Value,
     decay_steps: Steps,
     upper_bound: Period,
 ) -> jax.Array:
-    """The expanded form: from the nearer end, so that the exponent is short."""
-    over, left, whole = _hyperbola(count, decay_steps, upper_bound)
-    near = over < 0.5 * whole
-    start = jnp.where(near, as_float(init_value), as_float(end_value))
-    return start * jnp.exp(as_float(rate) * jnp.where(near, over, -left))
+    """The expanded form: from the last of some counts whose values are known."""
+    fraction = progress(count, decay_steps)
+    count, starts, steps, bound = as_steps(count, jnp.asarray(starts), decay_steps, upper_bound)
+    count = jnp.minimum(count, steps)
+    last = jnp.maximum(interval(starts, count) - 1, 0)
+    both = jnp.asarray(depths)[last] + _hyperbola(count, steps, bound).left
+    # The difference of the two squares over their sum keeps its digits where they are close.
+    unit = inverse(bound)
+    passed = as_float(count - starts[last]) * unit
+    fallen = passed * ((as_float(bound - count) + as_float(bound - starts[last])) * unit)
+    exponent = as_float(rate) * (fallen / jnp.where(both > 0.0, both, 1.0))
+    value = jnp.asarray(values)[last] * jnp.exp(exponent)
+    return jnp.where(fraction.remaining > 0.0, value, as_float(end_value))

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
+from jaxlr._cycles import Length, cycle_of, length
 from jaxlr._numerics import (
     Double,
     Instant,
@@ -24,17 +25,16 @@ from jaxlr._numerics import (
     interval,
     inverse,
     known,
+    later,
     log,
     on_host,
-    progress,
     progress_between,
     raised,
     stack,
-    total,
     whole_periods,
 )
 from jaxlr._parameters import Exponent, Fraction, Kind, NonNegative, Period, Positive, Steps, Value
-from jaxlr.catalogue.piecewise import _interpolation
+from jaxlr.catalogue.piecewise import _interpolation, _through
 from jaxlr.catalogue.warmups import warmup_cosine_decay_schedule
 from jaxlr.curves import Curve, Shape
 from jaxlr.schedule import Schedule, schedule
@@ -219,7 +219,7 @@ def onecycle_schedule(
         corners, values = [*corners, Instant(2 * peak.whole, 2 * peak.part)], [*values, low]
     corners, values = [*corners, end], [*values, divide(low, final_div_factor)]
     whole, part = (stack(*numbers) for numbers in zip(*corners, strict=True))
-    return _phases(whole, part, stack(*values), curve)
+    return _through(Instant(whole, part), stack(*values), curve)
 
 
 def _product(x: ArrayLike, y: ArrayLike) -> Any:
@@ -232,19 +232,6 @@ def _product(x: ArrayLike, y: ArrayLike) -> Any:
 def _last(steps: Any) -> Any:
     """The last count of some steps; 0 if there is none."""
     return np.maximum(steps - 1, 0) if on_host(steps) else jnp.maximum(steps - 1, 0)
-
-
-@schedule
-def _phases(count: jax.Array, whole: Steps, part: Value, values: Value, curve: Shape) -> jax.Array:
-    """Curves between ``values[i]`` at ``whole[i] + part[i]`` and the next one."""
-    count, whole = as_steps(count, whole)
-    part, values = jnp.asarray(part), jnp.asarray(values)
-    later = [as_float(count - whole[i]) >= part[i] for i in range(1, whole.size - 1)]
-    left = sum(map(as_number, later), start=jnp.zeros_like(as_number(later[0])))
-    begin = Instant(whole[left], part[left])
-    end = Instant(whole[left + 1], part[left + 1])
-    fraction = progress_between(count, begin, end)
-    return typing.cast(Curve, curve)(fraction, values[left], values[left + 1])
 
 
 def _check_gamma(*, mode: str, gamma: ArrayLike, **_: Any) -> None:
@@ -280,7 +267,7 @@ def cyclic_schedule(
       mode: what :math:`g` is: ``"triangular"`` for 1, ``"triangular2"`` for a half from cycle to
         cycle, ``"exp_range"`` for a power of ``gamma``.
       gamma: :math:`\gamma`, the factor of every single step in mode ``"exp_range"``.
-      curve: the way up and down, one of :mod:`jaxlr.curves` or its name.
+      curve: the way up, one of :mod:`jaxlr.curves` or its name; the way down is its mirror image.
 
     Returns:
       The schedule. It has no end.
@@ -294,15 +281,25 @@ def cyclic_schedule(
     Array([0.   , 0.5  , 1.   , 0.5  , 0.   , 0.25 , 0.5  , 0.25 , 0.   ,
            0.125], dtype=float32)
 
+    A cosine that begins at its top and rises again, as it does in PyTorch past its ``T_max``:
+
+    >>> import numpy as np
+    >>> lr = jaxlr.cyclic_schedule(1.0, 0.0, step_size_up=3, curve="cosine")
+    >>> print(np.asarray(lr(np.arange(8))).round(3))
+    [1.   0.75 0.25 0.   0.25 0.75 1.   0.75]
+
     References:
       Smith, `Cyclical Learning Rates for Training Neural Networks
       <https://arxiv.org/abs/1506.01186>`_, 2017. The names are those of ``CyclicLR`` of PyTorch
-      and ``CyclicLR`` of Paddle; ``LinearCyclicalScheduler`` of ignite begins at the top.
+      and ``CyclicLR`` of Paddle; ``LinearCyclicalScheduler`` of ignite begins at the top. ``Sin``,
+      ``SinDecay2`` and ``SinExp`` of ParameterSchedulers.jl are the three modes with
+      ``curve="sine"``, their period twice ``step_size_up``.
     """
     down = step_size_up if step_size_down is None else step_size_down
     rates = {"triangular": 0.0, "triangular2": log(0.5), "exp_range": log(gamma)}
     rate, by_count = double(rates[mode]), mode == "exp_range"
-    return _cyclic(base_value, max_value, step_size_up, down, rate, by_count, curve)
+    up, period = instant(step_size_up), length(step_size_up, down)
+    return _cyclic(base_value, max_value, up, period, rate, by_count, curve)
 
 
 @schedule
@@ -310,25 +307,23 @@ def _cyclic(
     count: jax.Array,
     base_value: Value,
     max_value: Value,
-    up: Period,
-    down: Steps,
+    up: Instant,
+    period: Length,
     rate: Double,
     by_count: bool,
     curve: Shape,
 ) -> jax.Array:
     """The expanded form: the top shrinks by ``exp(rate)`` in each cycle or at each count."""
-    count, up, down = as_steps(count, up, down)
-    period = total(up, down)
-    cycle = whole_periods(count, period)
-    own = count - cycle * period
-    shrink = exponential(count if by_count else cycle, rate)
-    base, top = as_float(base_value), blend(base_value, max_value, shrink, 1.0 - shrink)
-    way = typing.cast(Curve, curve)
-    return jnp.where(
-        own < up,
-        way(progress(own, up), base, top),
-        way(progress(own, down, begin=up), top, base),
+    number, begin, end = cycle_of(count, period)
+    top = later(begin, up)
+    rise, fall = progress_between(count, begin, top), progress_between(count, top, end)
+    risen, missing = (
+        jnp.where(rise.remaining > 0.0, up, down)
+        for up, down in [(rise.elapsed, fall.remaining), (rise.remaining, fall.elapsed)]
     )
+    shrink = exponential(count if by_count else number, rate)
+    base, peak = as_float(base_value), blend(base_value, max_value, shrink, 1.0 - shrink)
+    return typing.cast(Curve, curve)(Progress(risen, missing), base, peak)
 
 
 @schedule

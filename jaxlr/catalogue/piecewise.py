@@ -10,13 +10,17 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from jaxlr._numerics import (
+    Instant,
     as_float,
     as_steps,
     blend,
     half_cosines,
+    instant,
+    interval_between,
     known,
     on_host,
     pick,
+    progress_between,
     progress_of,
     whole_periods,
 )
@@ -249,15 +253,15 @@ def _check_knots(*, knots: ArrayLike, values: ArrayLike, **_: Any) -> None:
 
 @schedule(check=_check_knots)
 def piecewise_curve_schedule(
-    count: jax.Array, knots: Boundaries, values: Values, curve: Shape = "linear"
-) -> jax.Array:
+    knots: Boundaries, values: Values, curve: Shape = "linear"
+) -> Schedule:
     r"""Lines, or curves of another shape, through some points.
 
     At count :math:`k_i` the value is :math:`v_i`; from each point to the next it follows the curve.
 
     Args:
       knots: the counts :math:`k_1, k_2, \dots`, in increasing order. Where two are equal, the
-        value jumps.
+        value jumps. They need not be whole.
       values: the values :math:`v_1, v_2, \dots` at these counts.
       curve: the shape of each part, such as ``"linear"`` or ``"cosine"``.
 
@@ -276,18 +280,8 @@ def piecewise_curve_schedule(
       ``StepCosineDecayWithOffset`` of the TensorFlow model garden as its documentation means it;
       that class divides 0 by 0 after the last boundary.
     """
-    points = jnp.asarray(knots), jnp.asarray(values)
-    (begins, starts), (ends, stops) = map(_with_first, points), map(_with_last, points)
-    fraction, (start, end) = progress_of(points[0], count, begins, ends, starts, stops)
-    return typing.cast(Curve, curve)(fraction, start, end)
-
-
-def _with_first(entries: jax.Array) -> jax.Array:
-    return jnp.concatenate([entries[:1], entries])
-
-
-def _with_last(entries: jax.Array) -> jax.Array:
-    return jnp.concatenate([entries, entries[-1:]])
+    times = instant(typing.cast(ArrayLike, knots))
+    return _through(times, typing.cast(ArrayLike, values), curve)
 
 
 def _check_table(*, values: ArrayLike, **_: Any) -> None:
@@ -404,3 +398,14 @@ def _interpolation(
     if interpolate_type == "cosine":
         fraction = half_cosines(fraction)
     return blend(start, end, *fraction)
+
+
+@schedule
+def _through(count: jax.Array, knots: Instant, values: Value, curve: Shape) -> jax.Array:
+    """The expanded form of curves from each of some knots to the next."""
+    knots, values = Instant(*map(jnp.asarray, knots)), jnp.asarray(values)
+    passed = interval_between(knots, count)
+    left, right = jnp.maximum(passed - 1, 0), jnp.minimum(passed, values.size - 1)
+    begin, end = (Instant(knots.whole[i], knots.part[i]) for i in (left, right))
+    fraction = progress_between(count, begin, end)
+    return typing.cast(Curve, curve)(fraction, values[left], values[right])

@@ -8,12 +8,13 @@ import jax.numpy as jnp
 from jaxlr._cycles import cycle_at, cycle_table
 from jaxlr._numerics import (
     Double,
-    Instant,
     as_float,
     as_steps,
     double,
     exponential,
     half_cosine,
+    instant,
+    later,
     log,
     progress_between,
 )
@@ -87,7 +88,6 @@ def cosine_restarts_schedule(
     """
     return _restarts(
         init_value,
-        first_decay_steps,
         t_mul,
         double(log(m_mul)),
         alpha,
@@ -102,7 +102,6 @@ def cosine_restarts_schedule(
 def _restarts(
     count: jax.Array,
     init_value: Value,
-    first: Period,
     growth: Value,
     rate: Double,
     alpha: Value,
@@ -112,11 +111,9 @@ def _restarts(
     cycles: Period | None = None,
 ) -> jax.Array:
     """The expanded form: finds the cycle, and evaluates it at its own count."""
-    number, own, begin, length = cycle_at(count, first, growth, table)
-    warm = jnp.broadcast_to(jnp.asarray(warmup_steps), length.whole.shape)
-    start, top = Instant(jnp.zeros_like(length.whole), begin), Instant(warm, begin)
-    rise = progress_between(own, start, top)
-    fall = progress_between(own, top, Instant(length.whole, begin + length.part))
+    number, begin, end = cycle_at(count, growth, table)
+    top = later(begin, instant(warmup_steps))
+    rise, fall = progress_between(count, begin, top), progress_between(count, top, end)
     wave = jnp.where(rise.remaining > 0.0, rise.elapsed, half_cosine(fall.remaining))
 
     if cycles is not None:

@@ -16,6 +16,7 @@ from jaxlr._numerics import (
     inverse,
     largest,
     log,
+    progress_between,
     whole_periods,
 )
 from jaxlr._parameters import Growth, Number, Period, Positive, Value
@@ -207,10 +208,10 @@ def _growing_cycles(
     table: Any,
     cycles: Period | None = None,
 ) -> ArrayLike:
-    number, own, begin, length = cycle_at(count, period, growth, table)
-    time = (as_float(own) - begin) * inverse(as_float(length.whole) + length.part)
+    number, begin, end = cycle_at(count, growth, table)
+    part = progress_between(count, begin, end).elapsed
     if cycles is not None:
         number, cycles = as_steps(number, cycles)
-        time = jnp.where(number < cycles, time, 1.0)
+        part = jnp.where(number < cycles, part, 1.0)
         number = jnp.minimum(number, cycles - 1)
-    return exponential(number, rate) * as_float(schedule(as_float(period) * jnp.minimum(time, 1.0)))
+    return exponential(number, rate) * as_float(schedule(as_float(period) * part))

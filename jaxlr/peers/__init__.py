@@ -5,7 +5,7 @@ the peer's takes, with the learning rate in the place of the optimizer, and retu
 schedule of jaxlr, an adaptive one where it depends on a metric, so its ``repr`` says how to write
 it without the peer's name. The values are the peer's at every step up to its end; from there on the
 last value holds, where a peer may rise again, fall below 0 or raise an error, as each docstring
-says.
+says. With ``periodic=True`` a cosine rises again too.
 
 >>> import jaxlr.peers
 >>> jaxlr.peers.torch.StepLR(0.1, step_size=30)
@@ -15,6 +15,26 @@ A step is one call of the peer's ``step``, so lengths in epochs stay lengths in 
 imported.
 """
 
-from jaxlr.peers import keras, object_detection, timm, torch, transformers
+from jaxlr.peers import (
+    fvcore,
+    ignite,
+    keras,
+    mmengine,
+    object_detection,
+    paddle,
+    timm,
+    torch,
+    transformers,
+)
 
-__all__ = ["keras", "object_detection", "timm", "torch", "transformers"]
+__all__ = [
+    "fvcore",
+    "ignite",
+    "keras",
+    "mmengine",
+    "object_detection",
+    "paddle",
+    "timm",
+    "torch",
+    "transformers",
+]

@@ -3,8 +3,8 @@
 ``lr`` stands for the optimizer. A step is what timm counts, an epoch or an update.
 
 A warm-up is a line from ``warmup_lr_init`` over the first ``warmup_t`` steps. With
-``warmup_prefix=True`` the rest begins after it. Without, timm lays it over the beginning of the
-rest, so that the rate jumps at its end; that is refused here where both are given.
+``warmup_prefix=True`` the rest begins after it. Without, it takes the place of the first steps of
+the rest, so that the rate jumps at its end. There is no noise: see :func:`jaxlr.with_noise`.
 
 >>> from jaxlr.peers import timm
 >>> timm.MultiStepLRScheduler(0.1, decay_t=[30, 60], decay_rate=0.1)
@@ -21,11 +21,12 @@ from jax.typing import ArrayLike
 
 from jaxlr import curves
 from jaxlr._numerics import on_host
-from jaxlr.compose import join_schedules
-from jaxlr.curves import Curve
+from jaxlr.compose import clip_schedule, join_schedules, with_warmup
+from jaxlr.curves import Curve, Progress
 from jaxlr.schedule import Schedule
 from jaxlr.schedules import (
     constant_schedule,
+    inverse_power_decay_schedule,
     linear_schedule,
     multistep_decay,
     step_decay,
@@ -68,10 +69,8 @@ def MultiStepLRScheduler(
 
     It is :func:`jaxlr.multistep_decay` at these counts less 1.
     """
-    begin = 0 if warmup_prefix else warmup_t
-    milestones = [max(step - 1 - begin, 0) for step in decay_t]
-    decay = multistep_decay(lr, milestones, decay_rate)
-    return _after_warmup(lr, warmup_t, warmup_lr_init, True, decay)
+    decay = multistep_decay(lr, [max(step - 1, 0) for step in decay_t], decay_rate)
+    return _after_warmup(lr, warmup_t, warmup_lr_init, warmup_prefix, decay)
 
 
 def CosineLRScheduler(
@@ -92,11 +91,7 @@ def CosineLRScheduler(
     begins at ``cycle_decay`` times its peak. timm finds the cycle by a logarithm, which is rounded:
     at its first step a cycle may still have the last value of the one before.
     """
-    curve = _late("cosine", k_decay)
-
-    def decay(peak: ArrayLike, steps: ArrayLike) -> Schedule:
-        return transition_schedule(peak, lr_min, steps, curve)
-
+    decay = _falls_to(lr_min, _late("cosine", k_decay))
     cycles = _cycles(decay, lr, t_initial, cycle_mul, cycle_decay, cycle_limit)
     return _after_warmup(lr, warmup_t, warmup_lr_init, warmup_prefix, cycles)
 
@@ -115,11 +110,7 @@ def PolyLRScheduler(
     k_decay: ArrayLike = 1.0,
 ) -> Schedule:
     """Powers of the time that remains, in cycles as those of :func:`CosineLRScheduler`."""
-    curve = _late(curves.polynomial(power), k_decay)
-
-    def decay(peak: ArrayLike, steps: ArrayLike) -> Schedule:
-        return transition_schedule(peak, lr_min, steps, curve)
-
+    decay = _falls_to(lr_min, _late(curves.polynomial(power), k_decay))
     cycles = _cycles(decay, lr, t_initial, cycle_mul, cycle_decay, cycle_limit)
     return _after_warmup(lr, warmup_t, warmup_lr_init, warmup_prefix, cycles)
 
@@ -140,6 +131,7 @@ def TanhLRScheduler(
     """Parts of a hyperbolic tangent, in cycles as those of :func:`CosineLRScheduler`.
 
     A part begins a little below ``lr`` and ends a little above ``lr_min``, as the formula does.
+    With ``warmup_prefix=False`` the warm-up leads to where the tangent is at its end.
     """
     curve = curves.tanh(lb, ub)
 
@@ -149,6 +141,8 @@ def TanhLRScheduler(
 
     end = constant_schedule(lr_min)
     cycles = _cycles(decay, lr, t_initial, cycle_mul, cycle_decay, cycle_limit, end)
+    if warmup_t and not warmup_prefix:
+        return with_warmup(cycles, warmup_t, warmup_lr_init, mode="overlay")
     return _after_warmup(lr, warmup_t, warmup_lr_init, warmup_prefix, cycles)
 
 
@@ -163,35 +157,55 @@ def WSDLRScheduler(
     t_initial: ArrayLike,
     decay_t: ArrayLike,
     lr_min: ArrayLike = 0.0,
-    *,
-    decay_fn: Literal["1-sqrt", "linear", "cosine", "power", "exp"] = "1-sqrt",
+    stable_fn: Literal["constant", "rsqrt", "power"] = "constant",
+    stable_timescale: ArrayLike | None = None,
+    stable_power: ArrayLike = 0.5,
+    decay_fn: Callable[[Any], Any] | str = "1-sqrt",
     decay_power: ArrayLike = 0.5,
     decay_ratio: ArrayLike = 0.1,
-    warmup_t: ArrayLike = 0,
+    warmup_t: int = 0,
     warmup_lr_init: ArrayLike = 0.0,
 ) -> Schedule:
     """A warm-up, a constant, and a cooldown: :func:`jaxlr.warmup_stable_decay_schedule`.
 
-    ``t_initial`` leaves the warm-up out. There is no ``stable_fn``, nor a function for
-    ``decay_fn``.
+    ``t_initial`` leaves the warm-up out. ``decay_fn`` is ``"1-sqrt"``, ``"linear"``, ``"cosine"``,
+    ``"power"``, ``"exp"``, or a function that falls from 1 to 0 and works on traced numbers.
+    Another ``stable_fn`` is :func:`jaxlr.inverse_power_decay_schedule` over the whole length, times
+    the cooldown.
     """
-    shapes: dict[str, Curve | str] = {
+    named: dict[str, Curve | str] = {
         "1-sqrt": "one_minus_sqrt",
         "linear": "linear",
         "cosine": "cosine",
         "power": curves.one_minus_power(decay_power),
         "exp": curves.normalized_exponential(decay_ratio),
     }
-    stable: Any = t_initial
-    return warmup_stable_decay_schedule(
-        warmup_lr_init,
-        lr,
-        warmup_t,
-        stable - decay_t,
-        decay_t,
-        lr_min,
-        decay_curve=shapes[decay_fn],
-    )
+    curve = _share(decay_fn) if callable(decay_fn) else named[decay_fn]
+    length: Any = t_initial
+    begin = length - decay_t
+    if stable_fn == "constant":
+        return warmup_stable_decay_schedule(
+            warmup_lr_init, lr, warmup_t, begin, decay_t, lr_min, decay_curve=curve
+        )
+    timescale = warmup_t if stable_timescale is None else stable_timescale
+    power = 0.5 if stable_fn == "rsqrt" else stable_power
+    stable = clip_schedule(inverse_power_decay_schedule(lr, timescale, power), lr_min)
+    cooldown = transition_schedule(1.0, 0.0, decay_t, curve, begin)
+    rest = lr_min + (stable - lr_min) * cooldown
+    return _after_warmup(lr, warmup_t, warmup_lr_init, True, rest)
+
+
+@curves.curve
+def _share(
+    fraction: Progress, start: ArrayLike, end: ArrayLike, function: Callable[[Any], Any]
+) -> Any:
+    """A curve from the function that its share of the start is."""
+    share = function(fraction.elapsed)
+    return end * (1.0 - share) + start * share
+
+
+def _falls_to(end: ArrayLike, curve: Curve | str) -> Callable[[ArrayLike, ArrayLike], Schedule]:
+    return lambda peak, steps: transition_schedule(peak, end, steps, curve)
 
 
 def _late(curve: Curve | str, k: ArrayLike) -> Curve | str:
@@ -221,9 +235,8 @@ def _after_warmup(
 ) -> Schedule:
     if not warmup_t:
         return rest
-    if not warmup_prefix:
-        raise ValueError(
-            f"`warmup_prefix` must be True with a warm-up, got {warmup_prefix} and "
-            f"`warmup_t` {warmup_t}. Without, the rate would jump at the end of the warm-up."
-        )
-    return join_schedules([linear_schedule(warmup_lr_init, lr, warmup_t), rest], [warmup_t])
+    return join_schedules(
+        [linear_schedule(warmup_lr_init, lr, warmup_t), rest],
+        [warmup_t],
+        clock="relative" if warmup_prefix else "absolute",
+    )

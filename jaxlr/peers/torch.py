@@ -1,6 +1,7 @@
 """The schedulers of ``torch.optim.lr_scheduler``, as in PyTorch 2.13.
 
-``lr`` stands for the optimizer, whose learning rate it is. Momentum is not scheduled here.
+``lr`` stands for the optimizer, whose learning rate it is. Momentum is not scheduled along: it is
+another schedule.
 
 >>> from jaxlr.peers import torch
 >>> torch.ExponentialLR(0.1, gamma=0.9)
@@ -14,7 +15,7 @@ from typing import Literal
 from jax.typing import ArrayLike
 
 from jaxlr.adaptive import AdaptiveSchedule, Base, reduce_on_plateau
-from jaxlr.compose import join_schedules, wrap
+from jaxlr.compose import join_schedules, per_epoch, shift_schedule, wrap
 from jaxlr.schedule import Schedule
 from jaxlr.schedules import (
     cosine_restarts_schedule,
@@ -30,6 +31,7 @@ from jaxlr.schedules import (
 )
 
 __all__ = [
+    "SWALR",
     "ConstantLR",
     "CosineAnnealingLR",
     "CosineAnnealingWarmRestarts",
@@ -51,7 +53,7 @@ def LambdaLR(lr: ArrayLike, lr_lambda: Callable[[ArrayLike], ArrayLike]) -> Sche
 
     The function is structure: the schedule has no text, and another function compiles again.
     """
-    return wrap(lambda count: lr * lr_lambda(count))
+    return lr * wrap(lr_lambda)
 
 
 def StepLR(lr: ArrayLike, step_size: ArrayLike, gamma: ArrayLike = 0.1) -> Schedule:
@@ -94,11 +96,16 @@ def PolynomialLR(lr: ArrayLike, total_iters: ArrayLike = 5, power: ArrayLike = 1
     return polynomial_schedule(lr, 0.0, power, total_iters)
 
 
-def CosineAnnealingLR(lr: ArrayLike, T_max: ArrayLike, eta_min: ArrayLike = 0.0) -> Schedule:
-    """Half a cosine wave from ``lr`` to ``eta_min``.
+def CosineAnnealingLR(
+    lr: ArrayLike, T_max: ArrayLike, eta_min: ArrayLike = 0.0, periodic: bool = False
+) -> Schedule:
+    """Half a cosine wave from ``lr`` to ``eta_min``: :func:`jaxlr.transition_schedule`.
 
-    It holds ``eta_min`` after step ``T_max``, where PyTorch rises again.
+    It holds ``eta_min`` after step ``T_max``, where PyTorch rises again, as here with ``periodic``:
+    :func:`jaxlr.cyclic_schedule`.
     """
+    if periodic:
+        return cyclic_schedule(lr, eta_min, T_max, curve="cosine")
     return transition_schedule(lr, eta_min, T_max, "cosine")
 
 
@@ -133,9 +140,14 @@ def OneCycleLR(
         if epochs is None or steps_per_epoch is None:
             raise ValueError("`total_steps` must be given, or `epochs` and `steps_per_epoch`.")
         total_steps = epochs * steps_per_epoch
-    curve = "cosine" if anneal_strategy == "cos" else "linear"
     return onecycle_schedule(
-        total_steps, max_lr, pct_start, div_factor, final_div_factor, three_phase, curve
+        total_steps,
+        max_lr,
+        pct_start,
+        div_factor,
+        final_div_factor,
+        three_phase,
+        _CURVES[anneal_strategy],
     )
 
 
@@ -146,13 +158,39 @@ def CyclicLR(
     step_size_down: ArrayLike | None = None,
     mode: Literal["triangular", "triangular2", "exp_range"] = "triangular",
     gamma: ArrayLike = 1.0,
+    scale_fn: Callable[[ArrayLike], ArrayLike] | None = None,
+    scale_mode: Literal["cycle", "iterations"] = "cycle",
 ) -> Schedule:
     """Up and down between two rates, again and again: :func:`jaxlr.cyclic_schedule`.
 
-    ``gamma`` is ignored unless ``mode`` is ``"exp_range"``. There is no ``scale_fn``.
+    ``gamma`` is ignored unless ``mode`` is ``"exp_range"``; with ``scale_fn`` so is ``mode``. That
+    function, of the number of the cycle from 1 or of the step, must work on traced numbers.
     """
+    if scale_fn is not None:
+        triangle = cyclic_schedule(base_lr, max_lr, step_size_up, step_size_down)
+        scale: Schedule = wrap(scale_fn)
+        if scale_mode == "cycle":
+            down = step_size_up if step_size_down is None else step_size_down
+            scale = per_epoch(shift_schedule(scale, -1), step_size_up + down)
+        return base_lr + (triangle - base_lr) * scale
     factor = gamma if mode == "exp_range" else 1.0
     return cyclic_schedule(base_lr, max_lr, step_size_up, step_size_down, mode, factor)
+
+
+def SWALR(
+    lr: ArrayLike,
+    swa_lr: ArrayLike,
+    anneal_epochs: ArrayLike = 10,
+    anneal_strategy: Literal["cos", "linear"] = "cos",
+) -> Schedule:
+    """From ``lr`` to ``swa_lr``, which holds: :func:`jaxlr.transition_schedule`.
+
+    It is in ``torch.optim.swa_utils``.
+    """
+    return transition_schedule(lr, swa_lr, anneal_epochs, _CURVES[anneal_strategy])
+
+
+_CURVES = {"cos": "cosine", "linear": "linear"}
 
 
 def SequentialLR(schedulers: Sequence[Schedule], milestones: Sequence[ArrayLike]) -> Schedule:

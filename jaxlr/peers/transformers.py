@@ -1,8 +1,8 @@
 """The schedules of ``transformers.get_scheduler``, as in Transformers 5.23.
 
 ``lr`` stands for the optimizer. ``num_training_steps`` includes the warm-up, which is at 0 at step
-0, so that the first update does nothing. After the last step a schedule holds; there the cosines of
-Transformers rise again.
+0, so that the first update does nothing. After the last step a schedule holds its value; there the
+cosines of Transformers rise and fall on, as those here do with ``periodic=True``.
 
 >>> from jaxlr.peers import transformers
 >>> transformers.get_scheduler("cosine", 0.1, num_warmup_steps=10, num_training_steps=100)
@@ -11,6 +11,7 @@ end_value=0.0, exponent=1.0)
 """
 
 import inspect
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
@@ -18,11 +19,12 @@ from jax.typing import ArrayLike
 
 from jaxlr import curves
 from jaxlr.adaptive import AdaptiveSchedule, Base, greedy
-from jaxlr.compose import join_schedules
+from jaxlr.compose import join_schedules, shift_schedule
 from jaxlr.schedule import Schedule
 from jaxlr.schedules import (
     constant_schedule,
     cosine_restarts_schedule,
+    cyclic_schedule,
     linear_schedule,
     piecewise_curve_schedule,
     polynomial_schedule,
@@ -70,13 +72,13 @@ def get_cosine_schedule_with_warmup(
     num_warmup_steps: ArrayLike,
     num_training_steps: ArrayLike,
     num_cycles: float = 0.5,
+    periodic: bool = False,
 ) -> Schedule:
     """A warm-up from 0 and half a cosine wave to 0: :func:`jaxlr.warmup_cosine_decay_schedule`.
 
-    ``num_cycles`` must be 0.5; for more there are restarts.
+    Other ``num_cycles`` than 0.5 are waves that rise again: :func:`jaxlr.cyclic_schedule`.
     """
-    _check_half(num_cycles)
-    return warmup_cosine_decay_schedule(0.0, lr, num_warmup_steps, num_training_steps)
+    return _cosine(0.0, lr, num_warmup_steps, num_training_steps, 0.0, num_cycles, periodic)
 
 
 def get_cosine_with_min_lr_schedule_with_warmup(
@@ -86,14 +88,14 @@ def get_cosine_with_min_lr_schedule_with_warmup(
     num_cycles: float = 0.5,
     min_lr: ArrayLike | None = None,
     min_lr_rate: ArrayLike | None = None,
+    periodic: bool = False,
 ) -> Schedule:
     """A warm-up from 0 and half a cosine wave down to ``min_lr``, or to ``min_lr_rate * lr``.
 
-    ``num_cycles`` must be 0.5.
+    For other ``num_cycles`` see :func:`get_cosine_schedule_with_warmup`.
     """
-    _check_half(num_cycles)
     end = _floor(lr, min_lr, min_lr_rate)
-    return warmup_cosine_decay_schedule(0.0, lr, num_warmup_steps, num_training_steps, end)
+    return _cosine(0.0, lr, num_warmup_steps, num_training_steps, end, num_cycles, periodic)
 
 
 def get_cosine_with_min_lr_schedule_with_warmup_lr_rate(
@@ -104,23 +106,23 @@ def get_cosine_with_min_lr_schedule_with_warmup_lr_rate(
     min_lr: ArrayLike | None = None,
     min_lr_rate: ArrayLike | None = None,
     warmup_lr_rate: ArrayLike | None = None,
+    periodic: bool = False,
 ) -> Schedule:
     """The same one step early: it begins above 0, and the last step has the last value.
 
-    The warm-up begins at ``warmup_lr_rate * lr``, or at ``lr / num_warmup_steps``.
-    ``num_warmup_steps`` must be at least 2, and ``num_cycles`` 0.5.
+    The warm-up begins at ``warmup_lr_rate * lr``, or at ``lr / num_warmup_steps``. If it is a
+    single step, only that has this value.
     """
-    _check_half(num_cycles)
-    if isinstance(num_warmup_steps, int) and num_warmup_steps < 2:
-        raise ValueError(
-            f"`num_warmup_steps` must be at least 2, got {num_warmup_steps}. For none, take "
-            "get_cosine_with_min_lr_schedule_with_warmup."
-        )
-    start = lr / num_warmup_steps if warmup_lr_rate is None else lr * warmup_lr_rate
-    end = _floor(lr, min_lr, min_lr_rate)
-    return warmup_cosine_decay_schedule(
-        start, lr, num_warmup_steps - 1, num_training_steps - 1, end
-    )
+    end, warmup = _floor(lr, min_lr, min_lr_rate), num_warmup_steps
+    if isinstance(warmup, int) and warmup == 0:
+        wave = _cosine(0.0, lr, 0, num_training_steps, end, num_cycles, periodic)
+        return shift_schedule(wave, -1)
+    start = lr / warmup if warmup_lr_rate is None else lr * warmup_lr_rate
+    steps = _less(num_training_steps, 1)
+    rest = _cosine(start, lr, _less(warmup, 1), steps, end, num_cycles, periodic)
+    if isinstance(warmup, int) and warmup == 1 and warmup_lr_rate is not None:
+        return join_schedules([constant_schedule(start), rest], [1], clock="absolute")
+    return rest
 
 
 def get_cosine_with_hard_restarts_schedule_with_warmup(
@@ -187,24 +189,24 @@ def get_wsd_schedule(
 ) -> Schedule:
     """A warm-up from ``min_lr_ratio * lr``, a constant, and a decay back to it.
 
-    It is :func:`jaxlr.warmup_stable_decay_schedule`. ``num_cycles`` must be 0.5.
+    It is :func:`jaxlr.warmup_stable_decay_schedule`. With other ``num_cycles`` than 0.5 a cosine
+    decay is :func:`jaxlr.cyclic_schedule`, from whose end it jumps.
     """
-    _check_half(num_cycles)
     if num_stable_steps is None:
         if num_training_steps is None:
             raise ValueError("`num_training_steps` or `num_stable_steps` must be given.")
         num_stable_steps = _less(num_training_steps, num_warmup_steps, num_decay_steps)
-    end = lr * min_lr_ratio
-    return warmup_stable_decay_schedule(
-        end,
-        lr,
-        num_warmup_steps,
-        num_stable_steps,
-        num_decay_steps,
-        end,
-        _WARMUPS[warmup_type],
-        _DECAYS[decay_type],
-    )
+    end, warmup_curve = lr * min_lr_ratio, _WARMUPS[warmup_type]
+    phases = num_warmup_steps, num_stable_steps, num_decay_steps
+    if decay_type != "cosine" or num_cycles == 0.5:
+        return warmup_stable_decay_schedule(
+            end, lr, *phases, end, warmup_curve, _DECAYS[decay_type]
+        )
+    warmup = warmup_stable_decay_schedule(end, lr, num_warmup_steps, 0, 0, lr, warmup_curve)
+    waves = cyclic_schedule(lr, end, num_decay_steps / (2 * num_cycles), curve="cosine")
+    begin = num_warmup_steps + num_stable_steps
+    boundaries = [begin, begin + num_decay_steps]
+    return join_schedules([warmup, waves, constant_schedule(end)], boundaries)
 
 
 _SCHEDULES: dict[str, Callable[..., Schedule]] = {
@@ -282,12 +284,29 @@ def GreedyLR(
     )
 
 
-def _check_half(num_cycles: float) -> None:
-    if num_cycles != 0.5:
-        raise ValueError(
-            f"`num_cycles` must be 0.5, half a wave, got {num_cycles}. For several falls take "
-            "get_cosine_with_hard_restarts_schedule_with_warmup."
-        )
+def _cosine(
+    start: ArrayLike,
+    lr: ArrayLike,
+    num_warmup_steps: ArrayLike,
+    num_training_steps: ArrayLike,
+    end: Any,
+    num_cycles: float,
+    periodic: bool,
+) -> Schedule:
+    """A line up to ``lr``, and cosine waves between it and ``end``."""
+    if num_cycles == 0.5 and not periodic:
+        return warmup_cosine_decay_schedule(start, lr, num_warmup_steps, num_training_steps, end)
+    half = _less(num_training_steps, num_warmup_steps) / (2 * num_cycles)
+    pieces: list[Schedule] = [
+        linear_schedule(start, lr, num_warmup_steps),
+        cyclic_schedule(lr, end, half, curve="cosine"),
+    ]
+    boundaries = [num_warmup_steps]
+    if not periodic:
+        last = math.cos(math.pi * num_cycles) ** 2
+        pieces.append(constant_schedule(lr * last + end * (1.0 - last)))
+        boundaries.append(num_training_steps)
+    return join_schedules(pieces, boundaries)
 
 
 def _floor(lr: ArrayLike, value: ArrayLike | None, ratio: ArrayLike | None) -> ArrayLike:

@@ -18,6 +18,7 @@ __all__ = ["default_space", "random_schedules"]
 # is log-uniform from a hundredth of it, and `floor`, which is uniform up to there. Values are from 0
 # to `peak` at all of these steps, whatever is drawn and however short the training is.
 _TEXTS = [
+    "chebyshev_schedule(log_uniform(peak / 100, peak / 10), log_uniform(peak / 10, peak), choice([2, 4, 8, 16, 32]))",
     "constant_schedule(top)",
     "cosine_decay_schedule(top, total_steps, uniform(0, 0.1), uniform(0.5, 2))",
     "cosine_linear_envelope_schedule(top, total_steps, uniform(0, 0.1))",

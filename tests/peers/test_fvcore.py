@@ -1,77 +1,127 @@
 """fvcore computes in double precision, of the part of training that is done: from 0 up to 1."""
 
 import numpy as np
-import pytest
 from hypothesis import strategies as st
 from peers.comparison import assert_same, drawn, peer, rates
 
 import jaxlr
+from jaxlr.peers import fvcore as ours
 
 param_scheduler = peer("fvcore.common.param_scheduler")
-
-pytestmark = pytest.mark.filterwarnings("ignore")
 
 horizons = st.integers(5, 120)
 
 
-def agree(ours, name, steps, *args, **arguments):
-    theirs = getattr(param_scheduler, f"{name}ParamScheduler")(*args, **arguments)
+def theirs_of(name, **arguments):
+    return getattr(param_scheduler, f"{name}ParamScheduler")(**arguments)
+
+
+def compare(name, schedule, theirs, steps):
     counts = np.arange(steps)
-    assert_same(f"fvcore {name}", ours(counts), [theirs(count / steps) for count in counts])
+    assert_same(f"fvcore {name}", schedule(counts), [theirs(count / steps) for count in counts])
+
+
+def agree(name, steps, with_length=True, **arguments):
+    length = {"num_updates": steps} if with_length else {}
+    schedule = getattr(ours, f"{name}ParamScheduler")(**arguments, **length)
+    compare(name, schedule, theirs_of(name, **arguments), steps)
 
 
 @drawn(value=rates, steps=horizons)
 def test_constant(value, steps):
-    agree(jaxlr.constant_schedule(value), "Constant", steps, value)
+    agree("Constant", steps, with_length=False, value=value)
 
 
 @drawn(start=rates, ratio=st.floats(0.0, 2.0), steps=horizons)
 def test_cosine(start, ratio, steps):
-    schedule = jaxlr.transition_schedule(start, ratio * start, steps, "cosine")
-    agree(schedule, "Cosine", steps, start, ratio * start)
+    agree("Cosine", steps, start_value=start, end_value=ratio * start)
 
 
 @drawn(start=rates, decay=st.floats(1e-4, 10.0), steps=horizons)
 def test_exponential(start, decay, steps):
-    schedule = jaxlr.exponential_decay(start, steps, decay)
-    agree(schedule, "Exponential", steps, start, decay)
+    agree("Exponential", steps, start_value=start, decay=decay)
 
 
 @drawn(start=rates, decay=st.floats(1e-4, 10.0), steps=horizons)
 def test_exponential_to_its_end(start, decay, steps):
     schedule = jaxlr.geometric_schedule(start, start * decay, steps)
-    agree(schedule, "Exponential", steps, start, decay)
+    theirs = theirs_of("Exponential", start_value=start, decay=decay)
+    compare("Exponential to its end", schedule, theirs, steps)
 
 
 @drawn(start=rates, ratio=st.floats(0.0, 2.0), steps=horizons)
 def test_linear(start, ratio, steps):
-    agree(jaxlr.linear_schedule(start, ratio * start, steps), "Linear", steps, start, ratio * start)
+    agree("Linear", steps, start_value=start, end_value=ratio * start)
 
 
 @drawn(
-    milestones=st.lists(st.integers(1, 60), min_size=3, max_size=3, unique=True).map(sorted),
+    milestones=st.lists(st.integers(1, 60), min_size=4, max_size=4, unique=True).map(sorted),
     values=st.lists(rates, min_size=4, max_size=4),
-    rest=st.integers(1, 30),
+    with_end=st.booleans(),
 )
-def test_multi_step(milestones, values, rest):
-    steps = milestones[-1] + rest
-    schedule = jaxlr.piecewise_constant_values_schedule(milestones, values)
-    agree(schedule, "MultiStep", steps, values, num_updates=steps, milestones=milestones)
+def test_multi_step(milestones, values, with_end):
+    *inner, steps = milestones
+    arguments = {"values": values, "milestones": inner if with_end else milestones}
+    if with_end:
+        arguments["num_updates"] = steps
+    agree("MultiStep", steps, with_length=False, **arguments)
+
+
+@drawn(values=st.lists(rates, min_size=2, max_size=5), steps=st.integers(20, 120))
+def test_multi_step_of_equal_parts(values, steps):
+    agree("MultiStep", steps, with_length=False, values=values, num_updates=steps)
 
 
 @drawn(values=st.lists(rates, min_size=1, max_size=5), steps=horizons)
 def test_step(values, steps):
-    schedule = jaxlr.table_schedule(values, steps / len(values))
-    agree(schedule, "Step", steps, num_updates=steps, values=values)
+    agree("Step", steps, with_length=False, num_updates=steps, values=values)
 
 
 @drawn(base=rates, num_decays=st.integers(1, 4), gamma=st.floats(0.01, 1.2), steps=horizons)
 def test_step_with_fixed_gamma(base, num_decays, gamma, steps):
-    schedule = jaxlr.step_decay(base, steps / (num_decays + 1), gamma)
-    agree(schedule, "StepWithFixedGamma", steps, base, num_decays, gamma, steps)
+    agree(
+        "StepWithFixedGamma",
+        steps,
+        with_length=False,
+        base_value=base,
+        num_decays=num_decays,
+        gamma=gamma,
+        num_updates=steps,
+    )
 
 
 @drawn(base=rates, power=st.floats(0.2, 4.0), steps=horizons)
 def test_polynomial(base, power, steps):
-    schedule = jaxlr.polynomial_schedule(base, 0.0, power, steps)
-    agree(schedule, "PolynomialDecay", steps, base, power)
+    agree("PolynomialDecay", steps, base_value=base, power=power)
+
+
+@drawn(
+    base=rates,
+    parts=st.tuples(st.integers(1, 40), st.integers(1, 40), st.integers(1, 40)),
+    scaling=st.lists(st.sampled_from(["rescaled", "fixed"]), min_size=3, max_size=3),
+)
+def test_composite(base, parts, scaling):
+    steps = sum(parts)
+    lengths = [part / steps for part in parts]
+    theirs = theirs_of(
+        "Composite",
+        schedulers=[
+            theirs_of("Linear", start_value=0.1 * base, end_value=base),
+            theirs_of("Cosine", start_value=base, end_value=0.01 * base),
+            theirs_of("PolynomialDecay", base_value=base, power=2.0),
+        ],
+        lengths=list(lengths),
+        interval_scaling=scaling,
+    )
+    own = [part if way == "rescaled" else steps for part, way in zip(parts, scaling, strict=True)]
+    schedule = ours.CompositeParamScheduler(
+        [
+            ours.LinearParamScheduler(0.1 * base, base, own[0]),
+            ours.CosineParamScheduler(base, 0.01 * base, own[1]),
+            ours.PolynomialDecayParamScheduler(base, 2.0, own[2]),
+        ],
+        lengths,
+        scaling,
+        steps,
+    )
+    compare("Composite", schedule, theirs, steps)

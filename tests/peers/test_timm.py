@@ -22,6 +22,7 @@ cycles = {
     "cycle_mul": st.sampled_from([1.0, 1.5, 2.0, 3.0]),
     "cycle_decay": factors,
     "cycle_limit": st.integers(1, 3),
+    "warmup_prefix": st.booleans(),
 }
 
 
@@ -45,16 +46,16 @@ def inner_counts(length, mul, limit, begin=0):
     return COUNTS if mul == 1.0 else np.setdiff1d(COUNTS, starts)
 
 
-@drawn(lr=rates, decay_t=lengths, decay_rate=factors, warmup_t=warmups, start=ratios)
-def test_step(lr, decay_t, decay_rate, warmup_t, start):
-    agree(
-        "StepLRScheduler",
-        lr,
-        decay_t=decay_t,
-        decay_rate=decay_rate,
-        warmup_t=warmup_t,
-        warmup_lr_init=start * lr,
-    )
+@drawn(
+    lr=rates,
+    decay_t=lengths,
+    decay_rate=factors,
+    warmup_t=warmups,
+    start=ratios,
+    warmup_prefix=st.booleans(),
+)
+def test_step(lr, start, **arguments):
+    agree("StepLRScheduler", lr, warmup_lr_init=start * lr, **arguments)
 
 
 @drawn(
@@ -77,8 +78,10 @@ def test_multi_step(lr, decay_t, decay_rate, warmup_t, start, warmup_prefix):
     )
 
 
-def agree_in_cycles(name, lr, length, floor, warmup_t, start, cycle_mul, cycle_limit, **arguments):
-    counts = inner_counts(length, cycle_mul, cycle_limit, warmup_t)
+def agree_in_cycles(
+    name, lr, length, floor, warmup_t, start, warmup_prefix, cycle_mul, cycle_limit, **arguments
+):
+    counts = inner_counts(length, cycle_mul, cycle_limit, warmup_t if warmup_prefix else 0)
     agree(
         name,
         lr,
@@ -87,7 +90,7 @@ def agree_in_cycles(name, lr, length, floor, warmup_t, start, cycle_mul, cycle_l
         lr_min=floor * lr,
         warmup_t=warmup_t,
         warmup_lr_init=start * lr,
-        warmup_prefix=True,
+        warmup_prefix=warmup_prefix,
         cycle_mul=cycle_mul,
         cycle_limit=cycle_limit,
         **arguments,
@@ -138,13 +141,20 @@ def test_tanh(**arguments):
     agree_in_cycles("TanhLRScheduler", rtol=2e-6, **arguments)
 
 
+def quartic(part):
+    return (1.0 - part) ** 4
+
+
 @drawn(
     examples=50,
     lr=rates,
     length=st.integers(30, 80),
     decay_t=st.integers(1, 30),
     floor=ratios,
-    decay_fn=st.sampled_from(["1-sqrt", "linear", "cosine", "power", "exp"]),
+    stable_fn=st.sampled_from(["constant", "rsqrt", "power"]),
+    stable_timescale=st.integers(1, 100),
+    stable_power=st.floats(0.1, 2.0),
+    decay_fn=st.sampled_from(["1-sqrt", "linear", "cosine", "power", "exp", quartic]),
     decay_power=st.floats(0.3, 3.0),
     decay_ratio=st.floats(0.01, 0.9),
     warmup_t=warmups,
@@ -161,6 +171,6 @@ def test_warmup_stable_decay(lr, length, floor, start, **arguments):
     )
 
 
-def test_a_warm_up_over_the_beginning_is_refused():
-    with pytest.raises(ValueError, match="`warmup_prefix`"):
-        ours.CosineLRScheduler(0.1, 100, warmup_t=5)
+def test_a_stable_phase_has_the_time_of_the_warm_up():
+    values = ours.WSDLRScheduler(1.0, 80, 20, stable_fn="rsqrt", warmup_t=10)(COUNTS)
+    np.testing.assert_allclose(values[10:70], (1 + np.arange(60) / 10) ** -0.5, rtol=1e-6)

@@ -1,0 +1,87 @@
+"""Step sizes that are optimal for a quadratic, in an order that keeps descent stable."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike
+
+from jaxlr._numerics import as_float, half_cosine, inverse, whole_periods
+from jaxlr._parameters import Period, Positive
+from jaxlr.schedule import schedule
+
+__all__ = ["chebyshev_schedule"]
+
+
+def _check_order(*, min_value: ArrayLike, max_value: ArrayLike, period: ArrayLike) -> None:
+    if np.any(np.asarray(min_value) > np.asarray(max_value)):
+        raise ValueError(
+            f"chebyshev_schedule: `max_value` must be at least `min_value`, got {max_value} and "
+            f"{min_value}. They are the inverses of the smallest and the largest curvature."
+        )
+    steps = np.asarray(period)
+    if np.any(np.log2(steps) % 1.0 != 0.0) or np.any(steps < 1):
+        raise ValueError(
+            f"chebyshev_schedule: `period` must be a power of 2, such as 64, got {period}. The "
+            "order of the values is made by doubling."
+        )
+
+
+@schedule(check=_check_order)
+def chebyshev_schedule(
+    count: jax.Array, min_value: Positive, max_value: Positive, period: Period
+) -> Any:
+    r"""Steps of gradient descent that are best for a quadratic, in a fractal order.
+
+    .. math::
+      \left(\frac{\sin^2 \theta}{m} + \frac{\cos^2 \theta}{M}\right)^{-1}, \qquad
+      \theta = \frac{\pi}{2} \, \frac{\sigma_T(t \bmod T) + 1/2}{T}
+
+    Large steps, which alone would diverge, are each made up for by small ones at once. The order
+    :math:`\sigma_T` is that of a single step for :math:`T = 1`; each doubling puts
+    :math:`2 T - 1 - \sigma_T(i)` after every :math:`\sigma_T(i)`.
+
+    Args:
+      min_value: :math:`m`, a bound below all values: the inverse of the largest curvature.
+      max_value: :math:`M`, a bound above them: the inverse of the smallest curvature.
+      period: :math:`T`, after how many steps all is repeated; a power of 2.
+
+    Returns:
+      The schedule. It has no end.
+
+    Raises:
+      ValueError: if a value is not positive, or ``period`` is no power of 2. A traced one that is
+        not counts as the next smaller power.
+
+    >>> import jaxlr, numpy as np
+    >>> lr = jaxlr.chebyshev_schedule(1.0, 10.0, period=4)
+    >>> print(np.asarray(lr(np.arange(8))).round(3))
+    [7.449 1.035 2.647 1.385 7.449 1.035 2.647 1.385]
+
+    References:
+      Agarwal, Goel and Zhang, `Acceleration via Fractal Learning Rate Schedules
+      <https://arxiv.org/abs/2103.01338>`_, 2021. ``get_chebyshev_schedule`` of pytorch_optimizer
+      is for the values 1 and 10.
+    """
+    bits = 31 - jax.lax.clz(jnp.maximum(jnp.asarray(period), 1).astype(jnp.int32))
+    length = jnp.left_shift(jnp.ones_like(bits), bits)
+    own = count - whole_periods(count, length) * length
+    part = (as_float(_fractal(own.astype(jnp.int32), bits)) + 0.5) * inverse(length)
+    low, high = as_float(min_value), as_float(max_value)
+    return low * high / (high * half_cosine(part) + low * half_cosine(1.0 - part))
+
+
+def _fractal(place: jax.Array, bits: jax.Array) -> jax.Array:
+    """The number at some place of the order of ``2**bits`` steps.
+
+    Each doubling passes a number on, or its complement: so the leading bit of the number is the
+    parity of all bits of the place, and each next one leaves out the highest of these.
+    """
+    parities = place
+    for shift in (1, 2, 4, 8, 16):
+        parities = parities ^ (parities << shift)
+    number = jnp.zeros_like(place)
+    for bit in range(31):
+        number = (number << 1) | ((parities >> bit) & 1)
+    return number >> (31 - bits)
