@@ -153,7 +153,7 @@ class Whole(Number):
         """Converts to int32; a traced number out of range counts as the nearest one in it."""
         least, most = int(self.least), np.iinfo(np.int32).max
         if _numerics.on_host(leaf):
-            return np.minimum(leaf, most).astype(np.int32)
+            return np.clip(np.ceil(leaf), least, most).astype(np.int32)
         number = jnp.ceil(_numerics.as_number(leaf))
         return jnp.where(number < most, jnp.maximum(number, least).astype(jnp.int32), most)
 

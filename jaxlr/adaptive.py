@@ -40,7 +40,8 @@ into the state of the optimizer. A schedule hears nothing but the keyword that `
 with ``monitor="validation_loss"`` it does not take the losses of the steps, which come as
 ``value``, for what it waits for.
 
-A metric that is NaN or infinite is never an improvement, and leaves no other trace.
+A metric that is NaN or infinite is never an improvement, and leaves no other trace. An optimizer in
+``optax.MultiSteps`` is handed the metric of the last small batch only.
 
 A rule of one's own
 -------------------
@@ -159,7 +160,9 @@ class AdaptiveSchedule(Parametric):
 def _init(self: AdaptiveSchedule) -> AdaptiveState:
     rule = self._convert()
     zero, one = jnp.zeros((), jnp.int32), jnp.ones((), _numerics.float_dtype())
-    memory = jax.tree.map(jnp.asarray, rule.family.start(**rule.params))
+    # With a dtype, so that a Python number is not taken for one of any precision.
+    start = rule.family.start(**rule.params)
+    memory = jax.tree.map(lambda x: jnp.asarray(x, jnp.result_type(x)), start)
     return AdaptiveState(zero, one, jnp.zeros_like(one), zero, memory)
 
 
@@ -513,7 +516,7 @@ def _reduced(scale: jax.Array, factor: ArrayLike, bottom: jax.Array) -> jax.Arra
 
 
 def _raised(scale: jax.Array, factor: ArrayLike, top: jax.Array) -> jax.Array:
-    return jnp.minimum(scale / factor, jnp.maximum(top, scale))
+    return jnp.minimum(_numerics.divide(scale, factor), jnp.maximum(top, scale))
 
 
 def _unless_tiny(scale: jax.Array, new: jax.Array, base: jax.Array, eps: ArrayLike) -> jax.Array:

@@ -505,6 +505,7 @@ def test_a_rule_of_ones_own():
         np.asarray(WARMUP(np.arange(6))) * [1, 1, *[0.25] * 3, 0.0625],
     )
     same(jax.jit(scan)(lr.as_arrays(), METRICS), walk(lr, METRICS))
+    assert not any(leaf.weak_type for leaf in jax.tree.leaves(lr.init()))
     with pytest.raises(TypeError, match="takes memory, metric, scale, base first"):
 
         @jaxlr.adaptive_schedule(start=dict)

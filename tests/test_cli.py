@@ -91,6 +91,13 @@ def test_train_learns_the_digits_and_writes_its_record(tmp_path):
     assert rates[0] == pytest.approx(0.004 / 25, rel=1e-6)
 
 
+def test_train_takes_a_schedule_that_listens(capsys):
+    pytest.importorskip("jaxlr.train.fit")
+    lr = "reduce_on_plateau(linear_schedule(0, 4e-3, steps_per_epoch), monitor='validation_loss')"
+    assert main(["train", "--epochs", "2", "--quiet", "--schedule", lr]) == 0
+    assert "reduce_on_plateau(schedule=linear_schedule(" in capsys.readouterr().out
+
+
 def test_several_seeds_have_a_mean_and_a_spread(capsys):
     pytest.importorskip("jaxlr.train.fit")
     arguments = ["train", "--epochs", "1", "--seeds", "2", "--hold-out", "100", "--quiet"]
