@@ -272,7 +272,7 @@ def hyperbolic_decay_schedule(
     return blend(init_value, infimum, depth.over, above)
 
 
-@schedule(check=_check_bound, elementwise=True)
+@schedule(check=_check_bound)
 def exp_hyperbolic_decay_schedule(
     init_value: Positive,
     decay_steps: Steps,
