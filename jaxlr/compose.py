@@ -154,15 +154,19 @@ def _pieces(
         value = jnp.zeros((), _numerics.float_dtype())
         for number, stack in enumerate(stacks):
             leaves = jax.tree.leaves(stack)
-            for row in range(len(leaves[0]) if leaves else len(group)):
-                here = (group == number) & (place == row)
-                start, length = (
-                    jnp.sum(jnp.where(here, x, jnp.zeros_like(x))) for x in (starts, lengths)
+            for row in range(len(leaves[0]) if leaves else 1):
+                own = (group == number) & (place == row)
+                if not leaves:  # All of them are the same, so one stands for the one in turn.
+                    in_group = group[current] == number
+                    own = jnp.where(in_group, numbers == current, own)
+                start, length, index = (
+                    jnp.sum(jnp.where(own, x, jnp.zeros_like(x)))
+                    for x in (starts, lengths, numbers)
                 )
-                in_turn = current == jnp.max(jnp.where(here, numbers, -1))
-                own = jnp.where(in_turn, count - start, jnp.clip(length - 1, 0, 1))
+                in_turn = current == index
+                at = jnp.where(in_turn, count - start, jnp.clip(length - 1, 0, 1))
                 piece: Schedule = jax.tree.map(lambda leaf, row=row: jnp.asarray(leaf)[row], stack)
-                value = jnp.where(in_turn, piece(own), value)
+                value = jnp.where(in_turn, piece(at), value)
         return value
 
     value = value_of_all if len(group) <= _FEW else value_at
