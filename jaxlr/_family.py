@@ -236,7 +236,7 @@ def _same(a: Any, b: Any) -> bool:
         return type(a) is type(b) and bool(a == b)
     x, y = np.asarray(a), np.asarray(b)
     if isinstance(a, float) != isinstance(b, float):
-        x, y = (np.asarray(z, np.float32) if isinstance(z, float) else z for z in (a, b))
+        x, y = (np.asarray(z, np.float32 if isinstance(z, float) else None) for z in (a, b))
     return x.shape == y.shape and bool(np.all(x == y))
 
 

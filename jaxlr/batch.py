@@ -38,11 +38,12 @@ import numpy.typing as npt
 from jax.typing import ArrayLike
 
 from jaxlr import _numerics, _text
-from jaxlr._family import Parametric, same_tree
+from jaxlr._family import Family, Parametric, same_tree
 from jaxlr.schedule import Schedule
 
 __all__ = ["Batch", "batched", "concatenate", "grid", "stack", "zipped"]
 
+_ARRAYS = (jax.Array, np.ndarray)
 _MOST_ROWS = 20
 _MOST_WIDTH = 30
 
@@ -200,7 +201,8 @@ class Batch:
         if isinstance(index, slice):
             places = np.arange(len(self))[index]
         else:
-            places = np.arange(len(self))[np.asarray(index)]
+            chosen = np.asarray(index)
+            places = np.arange(len(self))[chosen if chosen.size else chosen.astype(int)]
         if len(places) == 0:
             raise IndexError(f"`index` must choose at least one member, got {index!r}.")
         groups, rows = self._layout.groups[places], self._layout.rows[places]
@@ -211,7 +213,8 @@ class Batch:
 
     def __repr__(self) -> str:
         title = f"Batch of {len(self)} schedules"
-        if not _numerics.known(self):
+        leaves = jax.tree.leaves(self)
+        if not _numerics.known(leaves) or not all(isinstance(x, _ARRAYS) for x in leaves):
             return f"<{title}, traced>"
         half = _MOST_ROWS // 2
         every = np.arange(len(self))
@@ -589,11 +592,33 @@ def _design(
     columns: Mapping[str, np.ndarray[Any, Any]],
     fixed: Mapping[str, Any],
 ) -> Batch:
+    together = _made_at_once(family, columns, fixed)
+    if together is not None:
+        return batched(together, columns)
     names = list(columns)
     points = zip(*(column.tolist() for column in columns.values()), strict=True)
     return stack(
         [family(**dict(zip(names, point, strict=True)), **fixed) for point in points], columns
     )
+
+
+def _made_at_once(
+    family: Any, columns: Mapping[str, np.ndarray[Any, Any]], fixed: Mapping[str, Any]
+) -> Schedule | None:
+    """All members of a family of scalars, made and checked together; None if they cannot be."""
+    if not isinstance(getattr(family, "family", None), Family):
+        return None
+    if not all(column.dtype.kind in "if" for column in columns.values()):
+        return None
+    first = family(**{name: column[0].item() for name, column in columns.items()}, **fixed)
+    if not all(isinstance(leaf, int | float) for leaf in first._leaves):
+        return None
+    try:
+        together: Schedule = family(**columns, **fixed)
+    except (TypeError, ValueError):  # One by one, the error names the member.
+        return None
+    size = len(next(iter(columns.values())))
+    return jax.tree.map(lambda leaf: np.broadcast_to(leaf, (size,)), together)
 
 
 def _column(values: Any) -> np.ndarray[Any, Any]:
@@ -648,5 +673,7 @@ def _checked(
 
 
 def _entry(value: Any) -> str:
-    text = _text.write(value)
+    if value is None or (isinstance(value, float) and np.isnan(value)):
+        return ""
+    text = value if isinstance(value, str) else _text.write(value)
     return text if len(text) <= _MOST_WIDTH else f"{text[: _MOST_WIDTH - 2]} …"

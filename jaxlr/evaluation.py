@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.sharding import Mesh, NamedSharding, PartitionSpec, Sharding, SingleDeviceSharding
 from jax.typing import ArrayLike
 
 from jaxlr import _numerics
@@ -85,24 +85,29 @@ def _evaluate(
 ) -> jax.Array:
     batch = stack([schedules]) if isinstance(schedules, Schedule) else schedules
     number, counts = len(batch), _numerics.host_count(counts)
-    if len(devices) > 1 and number > 1:
-        places = np.minimum(np.arange(-(-number // len(devices)) * len(devices)), number - 1)
-        batch = _spread(batch[places], devices)
-    else:
-        batch = jax.device_put(batch._specialized(), devices[0])
-    values = _compiled(devices[0].platform)(out, batch, counts, isinstance(schedules, Schedule))
+    spread = _spread(devices) if number > 1 else SingleDeviceSharding(devices[0])
+    if isinstance(spread, NamedSharding):  # The last member fills up the last device.
+        whole = -(-number // len(devices)) * len(devices)
+        batch = batch[np.minimum(np.arange(whole), number - 1)] if whole > number else batch
+    put = functools.partial(_put, sharding=spread, number=len(devices))
+    stacks = jax.tree.map(put, batch._specialized())
+    single = isinstance(schedules, Schedule)
+    values: jax.Array = _compiled(devices[0].platform)(out, stacks, counts, spread, single)
     return values if len(batch) == number else values[:number]
 
 
-def _spread(batch: Batch, devices: Sequence[jax.Device]) -> Batch:
-    """Puts the members of each stack on the devices in turn; on all, where they are too few."""
-    mesh = Mesh(np.asarray(devices), ("batch",))
+def _spread(devices: Sequence[jax.Device]) -> Sharding:
+    """Members on all devices."""
+    if len(devices) == 1:
+        return SingleDeviceSharding(devices[0])
+    return NamedSharding(Mesh(np.asarray(devices), ("batch",)), PartitionSpec("batch"))
 
-    def put(leaf: Any) -> jax.Array:
-        axis = "batch" if np.shape(leaf)[0] % len(devices) == 0 else None
-        return jax.device_put(leaf, NamedSharding(mesh, PartitionSpec(axis)))
 
-    return jax.tree.map(put, batch._specialized())
+def _put(leaf: Any, sharding: Sharding, number: int) -> jax.Array:
+    """Puts a stacked leaf on the devices; on each the whole, where it has too few members."""
+    if isinstance(sharding, NamedSharding) and np.shape(leaf)[0] % number:
+        sharding = NamedSharding(sharding.mesh, PartitionSpec())
+    return jax.device_put(leaf, sharding)
 
 
 @functools.cache
@@ -111,11 +116,13 @@ def _compiled(platform: str) -> Any:
     options = {"xla_cpu_prefer_vector_width": 512} if platform == "cpu" else None
 
     @functools.partial(
-        jax.jit, donate_argnums=0, static_argnums=3, keep_unused=True, compiler_options=options
+        jax.jit, donate_argnums=0, static_argnums=(3, 4), keep_unused=True, compiler_options=options
     )
-    def values(out: jax.Array | None, batch: Batch, counts: jax.Array, single: bool) -> jax.Array:
+    def values(
+        out: jax.Array | None, batch: Batch, counts: jax.Array, spread: Sharding, single: bool
+    ) -> jax.Array:
         table = batch(counts)
-        return table[0] if single else table
+        return table[0] if single else jax.lax.with_sharding_constraint(table, spread)
 
     return values
 
