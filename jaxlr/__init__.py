@@ -1,6 +1,7 @@
 """jaxlr: learning-rate schedules as data, for JAX and optax."""
 
 from jaxlr._parameters import *
+from jaxlr.batch import *
 from jaxlr.compose import *
 from jaxlr.schedule import *
 from jaxlr.schedules import *

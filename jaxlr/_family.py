@@ -15,7 +15,7 @@ import numpy as np
 
 from jaxlr import _numerics, _parameters, _text
 
-__all__ = ["Constructor", "Family", "Parametric", "constructor_of", "constructors"]
+__all__ = ["Constructor", "Family", "Parametric", "constructor_of", "constructors", "same_tree"]
 
 P = ParamSpec("P")
 Made = TypeVar("Made", bound="Parametric")
@@ -146,11 +146,7 @@ class Parametric:
         )
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Parametric):
-            return NotImplemented
-        mine, theirs = jax.tree.flatten(self), jax.tree.flatten(other)
-        same_structure: bool = mine[1] == theirs[1]  # type: ignore[operator]
-        return same_structure and all(map(_same, mine[0], theirs[0]))
+        return same_tree(self, other) if isinstance(other, Parametric) else NotImplemented
 
     def __hash__(self) -> int:
         return hash((self._structure, tuple(map(_fingerprint, jax.tree.leaves(self)))))
@@ -198,6 +194,13 @@ def _flatten_with_keys(self: Parametric) -> tuple[Any, _Structure]:
 def _rebuild(constructor: Any, parameters: Mapping[str, Any]) -> Parametric:
     family: Family = constructor.family
     return family.made._of(family, parameters)
+
+
+def same_tree(a: Any, b: Any) -> bool:
+    """Compares two pytrees, as ``==`` does for schedules."""
+    mine, theirs = jax.tree.flatten(a), jax.tree.flatten(b)
+    same_structure: bool = mine[1] == theirs[1]  # type: ignore[operator]
+    return same_structure and all(map(_same, mine[0], theirs[0]))
 
 
 def _same(a: Any, b: Any) -> bool:

@@ -1,0 +1,585 @@
+r"""Many schedules as one.
+
+A :class:`Batch` is a schedule of K values: called with a count it returns K of them, called with T
+counts a table of K by T. It may hold schedules of any families, compositions included; those of one
+structure are kept as one schedule with batched leaves, so that a batch compiles as fast as one
+schedule of each family, and every family is evaluated for its own members only.
+
+>>> import jax.numpy as jnp, jaxlr
+>>> batch = jaxlr.grid(jaxlr.linear_schedule, init_value=[1.0, 2.0], end_value=0.0,
+...                    transition_steps=[2, 4])
+>>> batch
+Batch of 4 schedules
+   init_value  transition_steps
+0  1.0         2
+1  1.0         4
+2  2.0         2
+3  2.0         4
+>>> batch(jnp.arange(5))
+Array([[1.  , 0.5 , 0.  , 0.  , 0.  ],
+       [1.  , 0.75, 0.5 , 0.25, 0.  ],
+       [2.  , 1.  , 0.  , 0.  , 0.  ],
+       [2.  , 1.5 , 1.  , 0.5 , 0.  ]], dtype=float32)
+>>> batch[2]
+linear_schedule(init_value=2.0, end_value=0.0, transition_steps=2, transition_begin=0)
+
+Like a schedule, a batch is a pytree whose leaves are numbers: an argument of a compiled function,
+differentiable, and with its leaves on several devices wherever they are put.
+"""
+
+import functools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Self, overload
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpy.typing as npt
+from jax.typing import ArrayLike
+
+from jaxlr import _numerics, _text
+from jaxlr._family import same_tree
+from jaxlr.schedule import Schedule
+
+__all__ = ["Batch", "concatenate", "grid", "stack", "zipped"]
+
+_MOST_ROWS = 20
+_MOST_WIDTH = 30
+
+
+class _Layout:
+    """Which of the stacks each member is in; its row there is its rank among those of the stack.
+
+    It says of what family each member is, so it is structure, not data.
+    """
+
+    def __init__(self, groups: npt.ArrayLike):
+        self.groups = np.asarray(groups, np.int32)
+        self.groups.flags.writeable = False
+        self._hash = hash(self.groups.tobytes())
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        return isinstance(other, _Layout) and np.array_equal(self.groups, other.groups)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @functools.cached_property
+    def sizes(self) -> list[int]:
+        """How many members each stack has."""
+        return np.bincount(self.groups).tolist()
+
+    @functools.cached_property
+    def order(self) -> np.ndarray[Any, Any] | None:
+        """Where in all stacks, one after another, each member is; None if just there."""
+        by_group = np.argsort(self.groups, kind="stable")
+        order = np.empty_like(by_group)
+        order[by_group] = np.arange(len(by_group))
+        return None if np.array_equal(order, by_group) and not np.any(np.diff(order) < 0) else order
+
+    @functools.cached_property
+    def rows(self) -> np.ndarray[Any, Any]:
+        """Where in its own stack each member is."""
+        starts = np.append(0, np.cumsum(self.sizes))[self.groups]
+        order = np.arange(len(self.groups)) if self.order is None else self.order
+        return order - starts
+
+
+class Batch:
+    """Schedules that behave as one schedule of as many values; see the top of this page.
+
+    :func:`stack`, :func:`grid`, :func:`zipped` and :func:`concatenate` make batches. They never
+    change. ``len``, iteration and indexing are those of a sequence of schedules: ``batch[3]`` is a
+    schedule, equal to what went in; ``batch[10:20]``, ``batch[indices]`` and ``batch[mask]`` are
+    batches.
+    """
+
+    __slots__ = ("__weakref__", "_arrays", "_columns", "_layout", "_stacks")
+
+    _arrays: "Batch | None"
+    _columns: dict[str, np.ndarray[Any, Any]] | None
+    _layout: _Layout
+    _stacks: tuple[Schedule, ...]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        raise TypeError("A Batch is made by jaxlr.stack, jaxlr.grid, jaxlr.zipped or concatenate.")
+
+    @classmethod
+    def _make(
+        cls,
+        layout: _Layout,
+        stacks: Iterable[Schedule],
+        arrays: "Batch | None" = None,
+        columns: Mapping[str, np.ndarray[Any, Any]] | None = None,
+    ) -> Self:
+        # JAX unflattens with tracers, None and object(), so nothing is looked at here.
+        self = object.__new__(cls)
+        self._layout, self._stacks = layout, tuple(stacks)
+        self._arrays, self._columns = arrays, None if columns is None else dict(columns)
+        return self
+
+    @property
+    def stacks(self) -> tuple[Schedule, ...]:
+        """One schedule with batched leaves for each structure that is in the batch.
+
+        A batch of one structure has one, over which ``jax.vmap`` maps what takes one schedule:
+
+        >>> import jax, jaxlr
+        >>> batch = jaxlr.stack([jaxlr.linear_schedule(peak, 0.0, 4) for peak in (1.0, 2.0)])
+        >>> (schedules,) = batch.stacks
+        >>> jax.vmap(lambda lr: lr(1) / lr(0))(schedules)
+        Array([0.75, 0.75], dtype=float32)
+        """
+        return self._stacks
+
+    @property
+    def table(self) -> dict[str, np.ndarray[Any, Any]]:
+        """What made each member: an array for each column, by name.
+
+        For a :func:`grid` the columns are its axes, else the family and all parameters; a number
+        that a member does not have is NaN. A table stays with its batch through indexing and
+        concatenation; what comes out of a JAX transformation has the parameters.
+        """
+        if self._columns is not None:
+            return dict(self._columns)
+        return _columns([{"family": lr.family.name, **lr.params} for lr in self])
+
+    def as_arrays(self) -> "Batch":
+        """Returns the same in the form that compiled code takes with all digits.
+
+        As :meth:`jaxlr.Schedule.as_arrays` does for one schedule.
+        """
+        if self._arrays is None:
+            if not _numerics.on_host(*jax.tree.leaves(self)):
+                return self
+            self._arrays = Batch._make(self._layout, map(_expanded, self._members()))
+            self._arrays._arrays = self._arrays
+        return self._arrays
+
+    def _members(self) -> list[list[Schedule]]:
+        """The members of each stack."""
+        together: list[list[Schedule]] = [[] for _ in self._stacks]
+        for group, member in zip(self._layout.groups, self, strict=True):
+            together[group].append(member)
+        return together
+
+    def __call__(self, count: ArrayLike) -> jax.Array:
+        """Returns the values of all members: K of them for a count, K by T for T counts."""
+        return _evaluate(self.as_arrays(), _numerics.host_count(count))
+
+    def __len__(self) -> int:
+        return len(self._layout.groups)
+
+    def __iter__(self) -> Iterator[Schedule]:
+        return (self[index] for index in range(len(self)))
+
+    @overload
+    def __getitem__(self, index: int) -> Schedule: ...
+    @overload
+    def __getitem__(self, index: slice | npt.ArrayLike) -> "Batch": ...
+    def __getitem__(self, index: Any) -> Any:
+        """Returns one member, or a batch of some."""
+        if isinstance(index, int | np.integer) and not isinstance(index, bool):
+            place = range(len(self))[index]
+            members = self._stacks[self._layout.groups[place]]
+            return jax.tree.map(functools.partial(_item, row=self._layout.rows[place]), members)
+        if isinstance(index, slice):
+            places = np.arange(len(self))[index]
+        else:
+            places = np.arange(len(self))[np.asarray(index)]
+        if len(places) == 0:
+            raise IndexError(f"`index` must choose at least one member, got {index!r}.")
+        groups, rows = self._layout.groups[places], self._layout.rows[places]
+        columns = self._columns
+        if columns is not None:
+            columns = {name: column[places] for name, column in columns.items()}
+        return _regroup(list(_sources(self)), groups, rows, columns)
+
+    def __repr__(self) -> str:
+        title = f"Batch of {len(self)} schedules"
+        if not _numerics.known(self):
+            return f"<{title}, traced>"
+        half = _MOST_ROWS // 2
+        every = np.arange(len(self))
+        shown = every if len(every) <= _MOST_ROWS else np.append(every[:half], every[-half:])
+        table = self[shown].table
+        rows = [["", *table]]
+        for number, entries in zip(shown, zip(*table.values(), strict=True), strict=True):
+            rows.append([str(number), *map(_entry, entries)])
+        if len(shown) < len(every):
+            rows.insert(1 + half, ["…"] * len(rows[0]))
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+        return "\n".join([title, *lines])
+
+    def __eq__(self, other: object) -> bool:
+        return same_tree(self, other) if isinstance(other, Batch) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __reduce__(self) -> Any:
+        return _rebuild, (self._layout.groups, self._stacks, self._columns)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the same as nested dicts, lists, strings and numbers, as JSON has them.
+
+        >>> import json, jaxlr
+        >>> batch = jaxlr.stack([jaxlr.constant_schedule(0.1), jaxlr.linear_schedule(1.0, 0.0, 4)])
+        >>> jaxlr.Batch.from_dict(json.loads(json.dumps(batch.to_dict()))) == batch
+        True
+
+        Raises:
+          TypeError: if a parameter is a plain callable or traced, which has no such form.
+        """
+        columns = self._columns
+        table = None if columns is None else {name: c.tolist() for name, c in columns.items()}
+        return {"schedules": [lr.to_dict() for lr in self], "table": _text.to_dict(table)}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "Batch":
+        """Builds what :meth:`to_dict` described, with all checks."""
+        if set(data) != {"schedules", "table"}:
+            raise ValueError(f"`data` must describe a batch, got {data!r}.")
+        schedules = [Schedule.from_dict(item) for item in data["schedules"]]
+        return stack(schedules, table=data["table"])
+
+
+jax.tree_util.register_pytree_with_keys(
+    Batch,
+    lambda self: (
+        [(jax.tree_util.SequenceKey(i), lr) for i, lr in enumerate(self._stacks)],
+        self._layout,
+    ),
+    Batch._make,
+    lambda self: (self._stacks, self._layout),
+)
+
+
+@functools.partial(jax.jit, inline=True)
+def _evaluate(batch: Batch, count: jax.Array) -> jax.Array:
+    layout = batch._layout
+    values = [
+        jax.vmap(lambda lr: lr(count), axis_size=size)(schedules)
+        for size, schedules in zip(layout.sizes, batch._stacks, strict=True)
+    ]
+    if len(values) == 1:
+        return values[0]
+    together = jnp.concatenate(values)
+    return together if layout.order is None else together[layout.order]
+
+
+def stack(schedules: Iterable[Schedule], table: Mapping[str, npt.ArrayLike] | None = None) -> Batch:
+    """Makes a batch of schedules of any families.
+
+    Args:
+      schedules: the schedules; one or more.
+      table: columns to keep with the batch, with one entry for each schedule; see
+        :attr:`Batch.table`.
+
+    Returns:
+      The batch, whose members are equal to the schedules and in their order.
+
+    Raises:
+      TypeError: if something else than a schedule is among them.
+      ValueError: if there is none, or a column has another length.
+
+    >>> import jaxlr
+    >>> batch = jaxlr.stack([jaxlr.constant_schedule(0.5), jaxlr.linear_schedule(1.0, 0.0, 4)])
+    >>> batch(2)
+    Array([0.5, 0.5], dtype=float32)
+    """
+    members = list(schedules)
+    for member in members:
+        if not isinstance(member, Schedule):
+            raise TypeError(
+                f"`schedules` must hold schedules, got {member!r}. jaxlr.wrap makes one of a plain "
+                "function of the count."
+            )
+    if not members:
+        raise ValueError("`schedules` must have at least one schedule, got none.")
+    names: dict[Any, int] = {}
+    groups = [names.setdefault(_structure(member), len(names)) for member in members]
+    together: list[list[Schedule]] = [[] for _ in names]
+    for group, member in zip(groups, members, strict=True):
+        together[group].append(member)
+    return _batch(
+        _Layout(groups),
+        [jax.tree.map(_stacked, *group) for group in together],
+        list(map(_expanded, together)),
+        _checked(table, len(members)),
+    )
+
+
+def _expanded(members: Sequence[Schedule]) -> Schedule:
+    """One schedule of several of one structure, in the form that is evaluated."""
+    return jax.tree.map(_stacked, *(member.as_arrays() for member in members))
+
+
+def _structure(schedule: Schedule) -> Any:
+    """What two schedules must share to be evaluated by one program."""
+    arrays = schedule.as_arrays()
+    leaves, tree = jax.tree.flatten(arrays)
+    forms = tuple((np.shape(leaf), _is_integer(leaf)) for leaf in leaves)
+    return jax.tree.structure(schedule), tree, forms
+
+
+def _is_integer(leaf: Any) -> bool:
+    return bool(jnp.issubdtype(jnp.result_type(leaf), jnp.integer))
+
+
+def _stacked(*leaves: Any) -> Any:
+    return np.stack(leaves) if _numerics.on_host(*leaves) else jnp.stack(leaves)
+
+
+def _item(leaf: Any, row: int) -> Any:
+    item = leaf[row]
+    # A Python number went in; one of float32 keeps its type, as it has fewer digits.
+    return item.item() if isinstance(item, np.float64 | np.int64) else item
+
+
+def _rebuild(groups: npt.ArrayLike, stacks: Sequence[Schedule], columns: Any) -> Batch:
+    return Batch._make(_Layout(groups), stacks, None, columns)
+
+
+def concatenate(batches: Iterable[Batch]) -> Batch:
+    """Makes one batch of the members of several, in their order.
+
+    Args:
+      batches: the batches; one or more.
+
+    Returns:
+      The batch. Its table has the columns of all, with NaN where a batch had no such number, if
+      one of them was made with a table.
+
+    >>> import jaxlr
+    >>> lines = jaxlr.grid(jaxlr.linear_schedule, init_value=[1.0, 2.0], end_value=0.0,
+    ...                    transition_steps=4)
+    >>> waves = jaxlr.grid(jaxlr.cosine_decay_schedule, init_value=[1.0, 2.0], decay_steps=4)
+    >>> jaxlr.concatenate([lines, waves])(1)
+    Array([0.75     , 1.5      , 0.8535535, 1.707107 ], dtype=float32)
+    """
+    parts = list(batches)
+    for part in parts:
+        if not isinstance(part, Batch):
+            raise TypeError(f"`batches` must hold batches, got {part!r}. jaxlr.stack makes one.")
+    if not parts:
+        raise ValueError("`batches` must have at least one batch, got none.")
+    columns = None
+    if any(part._columns is not None for part in parts):
+        columns = _concatenated([part.table for part in parts], list(map(len, parts)))
+    firsts = np.append(0, np.cumsum([len(part._stacks) for part in parts]))[:-1]
+    pairs = zip(firsts, parts, strict=True)
+    return _regroup(
+        [source for part in parts for source in _sources(part)],
+        np.concatenate([first + part._layout.groups for first, part in pairs]),
+        np.concatenate([part._layout.rows for part in parts]),
+        columns,
+    )
+
+
+class _Source(NamedTuple):
+    """A stack of a batch, the form of it that is evaluated, and how many members it has."""
+
+    schedules: Schedule
+    arrays: Schedule
+    size: int
+
+    @property
+    def structure(self) -> Any:
+        """What stacks must share to become one, as :func:`_structure` for their members."""
+        leaves, tree = jax.tree.flatten(self.arrays)
+        forms = tuple((np.shape(leaf)[1:], _is_integer(leaf)) for leaf in leaves)
+        return jax.tree.structure(self.schedules), tree, forms
+
+
+def _sources(batch: Batch) -> Iterator[_Source]:
+    return map(_Source, batch._stacks, batch.as_arrays()._stacks, batch._layout.sizes)
+
+
+def _regroup(
+    sources: Sequence[_Source],
+    source: np.ndarray[Any, Any],
+    rows: np.ndarray[Any, Any],
+    columns: Mapping[str, np.ndarray[Any, Any]] | None,
+) -> Batch:
+    """The batch whose member k is row ``rows[k]`` of ``sources[source[k]]``."""
+    alike: dict[Any, list[int]] = {}
+    for index in dict.fromkeys(source.tolist()):
+        alike.setdefault(sources[index].structure, []).append(index)
+    group_of, start_of = np.zeros((2, len(sources)), np.int64)
+    stacks, arrays = [], []
+    for group, indices in enumerate(alike.values()):
+        group_of[indices] = group
+        sizes = [sources[index].size for index in indices]
+        start_of[indices] = np.cumsum(sizes) - sizes
+    groups, places = group_of[source], start_of[source] + rows
+    for group, indices in enumerate(alike.values()):
+        taken = places[groups == group]
+        stacks.append(_rows([sources[index].schedules for index in indices], taken))
+        arrays.append(_rows([sources[index].arrays for index in indices], taken))
+    return _batch(_Layout(groups), stacks, arrays, columns)
+
+
+def _rows(stacks: Sequence[Schedule], rows: np.ndarray[Any, Any]) -> Schedule:
+    """Some rows of stacks of one structure, counted through all of them."""
+
+    def take(*leaves: Any) -> Any:
+        array: Any = np if _numerics.on_host(*leaves) else jnp
+        return (leaves[0] if len(leaves) == 1 else array.concatenate(leaves))[rows]
+
+    return jax.tree.map(take, *stacks)
+
+
+def _batch(
+    layout: _Layout, stacks: Sequence[Schedule], arrays: Sequence[Schedule], columns: Any
+) -> Batch:
+    """A batch whose expanded form is known; that of traced leaves is itself."""
+    if not _numerics.on_host(*jax.tree.leaves(stacks)):
+        return Batch._make(layout, stacks, None, columns)
+    expanded = Batch._make(layout, arrays)
+    expanded._arrays = expanded
+    return Batch._make(layout, stacks, expanded, columns)
+
+
+def grid(family: Callable[..., Schedule], **axes: Any) -> Batch:
+    """Makes a batch of every combination of some parameters; the last one changes fastest.
+
+    Args:
+      family: what makes a schedule of parameters: the constructor of a family, or a function of
+        your own that returns a schedule.
+      **axes: for each parameter a list (or an array, or a range) of the values to take, or anything
+        else for one that does not change. A parameter that is itself a list, such as the boundaries
+        of a piecewise schedule, is a list of such lists.
+
+    Returns:
+      The batch. Its :attr:`Batch.table` has the parameters that were given as lists.
+
+    Raises:
+      ValueError: if a list is empty, or what the family refuses.
+
+    >>> import jaxlr
+    >>> def decay(peak, length, warmup):
+    ...     return jaxlr.warmup_cosine_decay_schedule(0.0, peak, int(warmup * length), length)
+    >>> batch = jaxlr.grid(decay, peak=[0.1, 0.2], length=[100, 200], warmup=[0.0, 0.05, 0.1])
+    >>> len(batch)
+    12
+    >>> batch.table["peak"][7], batch.table["length"][7], batch.table["warmup"][7]
+    (np.float64(0.2), np.int64(100), np.float64(0.05))
+    """
+    columns, fixed = _axes(axes)
+    places = np.indices([len(column) for column in columns.values()]).reshape(len(columns), -1)
+    columns = {name: columns[name][index] for name, index in zip(columns, places, strict=True)}
+    return _design(family, columns, fixed)
+
+
+def zipped(family: Callable[..., Schedule], **axes: Any) -> Batch:
+    """Makes a batch of the first values of all parameters, the second values, and so on.
+
+    Args:
+      family: what makes a schedule of parameters; see :func:`grid`.
+      **axes: for each parameter a list (or an array, or a range) of as many values as there are
+        members, or anything else for one that does not change.
+
+    Returns:
+      The batch. Its :attr:`Batch.table` has the parameters that were given as lists.
+
+    Raises:
+      ValueError: if the lists are empty or not equally long, or what the family refuses.
+
+    >>> import jaxlr
+    >>> jaxlr.zipped(jaxlr.cosine_decay_schedule, init_value=[0.1, 0.2], decay_steps=[100, 50])
+    Batch of 2 schedules
+       init_value  decay_steps
+    0  0.1         100
+    1  0.2         50
+    """
+    columns, fixed = _axes(axes)
+    lengths = {name: len(column) for name, column in columns.items()}
+    if len(set(lengths.values())) > 1:
+        raise ValueError(f"The lists must be equally long, got {lengths}. jaxlr.grid combines all.")
+    return _design(family, columns, fixed)
+
+
+def _axes(axes: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Tells the parameters that change from those that do not."""
+    columns, fixed = {}, {}
+    for name, values in axes.items():
+        if isinstance(values, list | tuple | range) or np.ndim(values) > 0:
+            columns[name] = _column(values)
+            if len(columns[name]) == 0:
+                raise ValueError(f"`{name}` must have at least one value, got {values!r}.")
+        else:
+            fixed[name] = values
+    if not columns:
+        raise ValueError(f"One parameter at least must be a list of values, got {dict(axes)}.")
+    return columns, fixed
+
+
+def _design(
+    family: Callable[..., Schedule],
+    columns: Mapping[str, np.ndarray[Any, Any]],
+    fixed: Mapping[str, Any],
+) -> Batch:
+    names = list(columns)
+    points = zip(*(column.tolist() for column in columns.values()), strict=True)
+    return stack(
+        [family(**dict(zip(names, point, strict=True)), **fixed) for point in points], columns
+    )
+
+
+def _column(values: Any) -> np.ndarray[Any, Any]:
+    """A column of a table: of numbers or texts if all entries are, else of objects."""
+    entries = list(values)
+    if all(isinstance(x, int | float | np.number) and not isinstance(x, bool) for x in entries):
+        return np.asarray(entries)
+    if all(isinstance(x, str) for x in entries):
+        return np.asarray(entries)
+    column = np.empty(len(entries), object)
+    column[:] = entries
+    return column
+
+
+def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray[Any, Any]]:
+    """A table of what several dicts have, with NaN where one has no such number."""
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {name: _column(_filled([row.get(name) for row in rows])) for name in names}
+
+
+def _filled(entries: Sequence[Any]) -> Sequence[Any]:
+    present = [entry for entry in entries if entry is not None]
+    if all(isinstance(x, int | float | np.number) and not isinstance(x, bool) for x in present):
+        return [np.nan if entry is None else entry for entry in entries]
+    return entries
+
+
+def _concatenated(
+    tables: Sequence[Mapping[str, np.ndarray[Any, Any]]], lengths: Sequence[int]
+) -> dict[str, np.ndarray[Any, Any]]:
+    rows: list[dict[str, Any]] = []
+    for table, length in zip(tables, lengths, strict=True):
+        columns = [column.tolist() for column in table.values()]
+        entries = zip(*columns, strict=True) if columns else [()] * length
+        rows.extend(dict(zip(table, entry, strict=True)) for entry in entries)
+    return _columns(rows)
+
+
+def _checked(
+    table: Mapping[str, npt.ArrayLike] | None, length: int
+) -> dict[str, np.ndarray[Any, Any]] | None:
+    if table is None:
+        return None
+    columns = {name: _column(values) for name, values in table.items()}
+    for name, column in columns.items():
+        if len(column) != length:
+            raise ValueError(
+                f"`table` must have one entry for each schedule in {name!r}, got {len(column)} for "
+                f"{length} schedules."
+            )
+    return columns
+
+
+def _entry(value: Any) -> str:
+    text = _text.write(value)
+    return text if len(text) <= _MOST_WIDTH else f"{text[: _MOST_WIDTH - 2]} …"
