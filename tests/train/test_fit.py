@@ -13,7 +13,13 @@ import pytest
 
 import jaxlr
 from jaxlr.train.early_stopping import EarlyStopping
-from jaxlr.train.epoch import evaluate, split_optimizer, start, train_epoch
+from jaxlr.train.epoch import (
+    draw_batches,
+    evaluate,
+    split_optimizer,
+    start,
+    train_epoch,
+)
 from jaxlr.train.fit import fit
 
 N = 50
@@ -178,8 +184,11 @@ def test_nothing_is_compiled_again_for_other_numbers():
     assert before == TRACES
     assert first.history.epochs["loss"][-1] != second.history.epochs["loss"][-1]
     run(0.2, 1)
-    train(jaxlr.linear_schedule(0.1, 0.0, 18))
-    assert TRACES["loss"] > before["loss"]  # The counter does count.
+    before = dict(TRACES)
+    for schedule in (jaxlr.linear_schedule(0.1, 0.0, 18), lambda count: 0.1 / (1 + count)):
+        after = train(schedule, optimizer=optax.sgd) and dict(TRACES)
+        assert (after["loss"] > before["loss"]) == isinstance(schedule, jaxlr.Schedule)
+        before = after  # Another optimizer is another program, another schedule is not.
 
 
 def test_python_numbers_as_parameters_compile_one_program():
@@ -306,24 +315,23 @@ def test_the_epoch_means_and_the_order_of_columns():
     assert history.num_epochs == 3
 
 
-def test_many_runs_at_once_are_the_same_epoch_mapped():
+def test_an_epoch_is_a_pure_function_that_can_be_mapped():
     peaks = jnp.array([0.01, 0.1, 0.3])
-    batch = jax.vmap(lambda peak: jaxlr.linear_schedule(peak, 0.0, 12))(peaks)
-    optimizer, _ = split_optimizer(optax.adam, 0.1)
+    optimizer, _ = split_optimizer(optax.adam, {"learning_rate": 0.1})
     init_key, order_key = jax.random.split(jax.random.key(0))
 
     @jax.jit
     @functools.partial(jax.vmap, in_axes=(0, None))
-    def run(schedule, data):
-        schedules = {"learning_rate": schedule}
-        state = start(init, optimizer, schedules, init_key)
-        for epoch in range(2):
-            state, record = train_epoch(
-                loss, optimizer, 8, state, schedules, data, order_key, epoch
-            )
+    def run(peak, data):
+        rates = jaxlr.linear_schedule(peak, 0.0, 12)(jnp.arange(12)).reshape(2, 6)
+        state = start(init, optimizer, {"learning_rate": rates[0, 0]}, init_key)
+        for number in range(2):
+            batches = draw_batches(order_key, number, N, 8)
+            values = {"learning_rate": rates[number]}
+            state, record = train_epoch(loss, optimizer, state, values, data, batches)
         return state.params, record["loss"]
 
-    params, losses = run(batch, jax.tree.map(jnp.asarray, TRAIN))
+    params, losses = run(peaks, jax.tree.map(jnp.asarray, TRAIN))
     for i, peak in enumerate(peaks):
         alone = train(jaxlr.linear_schedule(float(peak), 0.0, 12), epochs=2)
         np.testing.assert_allclose(losses[i], alone.history.steps["loss"][6:], rtol=1e-4)
