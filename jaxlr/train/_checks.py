@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from jaxlr.schedule import Schedule
 from jaxlr.train import epoch
@@ -33,7 +34,7 @@ def scalar(name: str, schedule: Any) -> None:
     """Refuses a batch of schedules where one is wanted."""
     if not isinstance(schedule, Schedule):
         return
-    shape = jax.eval_shape(schedule, 0).shape
+    shape = jnp.shape(schedule(0))
     if shape != ():
         raise ValueError(
             f"`{name}` must be one schedule, got a batch of the shape {shape}: {schedule!r}. "

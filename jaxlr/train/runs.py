@@ -85,6 +85,10 @@ class Program(NamedTuple):
             return jax.tree.map(jnp.asarray, tree)
         return jax.device_put(tree, NamedSharding(self.mesh, spec))
 
+    def replicated(self, tree: Any) -> Any:
+        """Puts arrays on every device."""
+        return self.placed(tree, _WHOLE)
+
     def slots(self, runs: int) -> int:
         """Returns the number of slots for some runs: equally many batches for each device."""
         devices = 1 if self.mesh is None else self.mesh.size
@@ -323,7 +327,7 @@ class Trainer:
         kept = np.asarray(kept)
         status = runs.status.copy()
         dropped = np.setdiff1d(runs.slots[runs.slots >= 0], kept)
-        status[dropped] = np.where(status[dropped] == TRAINING, DROPPED, status[dropped])
+        status[dropped] = np.where(status[dropped] == DIVERGED, DIVERGED, DROPPED)
         runs = runs._replace(status=status)
         # Those in training first, so that each device gets as many of them as any other.
         order = kept[np.argsort(status[kept] != TRAINING, kind="stable")]
@@ -339,6 +343,17 @@ class Trainer:
         """Returns the parameters of one run."""
         (slot,) = np.flatnonzero(runs.slots == run)
         return jax.tree.map(lambda leaf: leaf[slot], runs.params)
+
+    def bytes_per_run(self) -> int:
+        """Returns the memory for the state of a run, with early stopping its best one too."""
+        values = {
+            name: schedules[0] if name in self._stateful else np.float32(0.0)
+            for name, schedules in self.hyperparameters.items()
+        }
+        start = functools.partial(epoch.start, self.init, self.program.optimizer)
+        state = jax.eval_shape(start, values, jax.random.key(0))
+        kept = (state, state.params) if self.early_stopping is not None else state
+        return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(kept))
 
     # What a checkpoint has of the runs: their states one after another, without idle slots, so
     # that another number of devices can take them up.
