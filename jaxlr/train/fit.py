@@ -57,6 +57,7 @@ from jaxlr.train.runs import DIVERGED, STOPPED, Program, Trainer
 
 __all__ = ["FitResult", "fit"]
 
+
 @dataclass(frozen=True)
 class FitResult:
     """What came of a run.

@@ -109,7 +109,9 @@ def _start(program: Program, init: Init, hyperparameters: Any, keys: jax.Array) 
     """The state of all slots before the first update."""
 
     def start(hyperparameters: Any, keys: jax.Array) -> TrainState:
-        return lax.map(lambda of: epoch.start(init, program.optimizer, *of), (hyperparameters, keys))
+        return lax.map(
+            lambda of: epoch.start(init, program.optimizer, *of), (hyperparameters, keys)
+        )
 
     state: TrainState = program.distributed(start, _PARTS, _PARTS)(hyperparameters, keys)
     return state
@@ -310,9 +312,7 @@ class Trainer:
         state, *outputs = _train_epoch(*self._arguments(runs, number))
         # Reading the numbers waits for the devices.
         steps, metrics = (self._by_run(runs, x) for x in fetch(tuple(outputs)))
-        rows = {
-            name: np.mean(steps[name], axis=1, dtype=np.float64) for name in self._means(steps)
-        }
+        rows = {name: np.mean(steps[name], axis=1, dtype=np.float64) for name in self._means(steps)}
         rows |= {f"validation_{name}": column for name, column in metrics.items()}
         active = runs.active
         epochs = np.where(active, number + 1, runs.epochs).astype(np.int32)

@@ -459,7 +459,7 @@ def sweep(
     missing = np.full((*shape, epochs - len(seconds)), np.nan)
     return SweepResult(
         schedules=schedules if isinstance(schedules, Batch) else candidates,
-        table=_table(schedules, candidates, columns),
+        table=_table(schedules, hyperparameters or {}, len(candidates)),
         seeds=tuple(seeds),
         runs={
             name: np.concatenate([column.reshape(*shape, -1), missing], axis=2)
@@ -606,20 +606,18 @@ def _fitting(trainer: Trainer) -> Iterator[None]:
         ) from error
 
 
-def _table(schedules: Any, candidates: Sequence[Any], columns: Mapping[str, Any]) -> Any:
-    if isinstance(schedules, Batch):
-        table = dict(schedules.table)
-    else:
-        table = {"schedule": np.array([repr(schedule) for schedule in schedules], object)}
-    for name, column in columns.items():
-        if name != "learning_rate":
-            constant = [getattr(x, "family", None) and x.family.name == "constant_schedule"
-                        for x in column]  # fmt: skip
-            values = [
-                float(x.params["value"]) if plain else repr(x)
-                for x, plain in zip(column, constant, strict=True)
-            ]
-            table[name] = np.array(values, float if all(constant) else object)
+def _table(schedules: Any, hyperparameters: Mapping[str, Any], count: int) -> dict[str, Array]:
+    """What made each run: the table of the batch, or the schedules, and the hyperparameters."""
+    columns = {} if isinstance(schedules, Batch) else {"schedule": schedules}
+    table = dict(schedules.table) if isinstance(schedules, Batch) else {}
+    for name, values in {**columns, **hyperparameters}.items():
+        if not isinstance(values, Batch | Sequence) and np.ndim(values) == 0:
+            values = [values] * count
+        numbers = [x for x in values if isinstance(x, int | float | np.number)]
+        if len(numbers) == count:
+            table[name] = np.asarray(numbers)
+        else:
+            table[name] = np.array([_checks.text(x) for x in values])
     return table
 
 
