@@ -46,7 +46,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
 from rich.table import Table
@@ -59,7 +58,7 @@ from jaxlr.train.checkpoint import Checkpoints
 from jaxlr.train.early_stopping import EarlyStopping
 from jaxlr.train.epoch import Init, Loss, LossMetric, Metric
 from jaxlr.train.history import format_value
-from jaxlr.train.runs import DIVERGED, DROPPED, Program, Runs, Trainer, fetch
+from jaxlr.train.runs import DIVERGED, DROPPED, Program, Runs, Trainer
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
