@@ -71,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _list(options: argparse.Namespace) -> None:
-    families = jaxlr.families()
+    families = jaxlr.families() | jaxlr.families(jaxlr.AdaptiveSchedule)
     width = max(map(len, families))
     for name, constructor in families.items():
         summary = (constructor.__doc__ or "").partition("\n")[0]

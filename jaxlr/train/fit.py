@@ -50,10 +50,12 @@ import optax
 from rich.console import Console
 from rich.progress import Progress
 
+from jaxlr.adaptive import AdaptiveSchedule
 from jaxlr.schedule import Schedule
+from jaxlr.state import observe
+from jaxlr.stopping import EarlyStopping, Watch
 from jaxlr.train import epoch
 from jaxlr.train.checkpoint import Checkpoints
-from jaxlr.train.early_stopping import EarlyStopping, Watch
 from jaxlr.train.epoch import Init, Loss, LossMetric, Metric, Optimizer, TrainState
 from jaxlr.train.history import History, format_row
 
@@ -130,7 +132,9 @@ def fit(
     Args:
       schedule: the learning rate: a :class:`jaxlr.Schedule`, a function of the count such as an
         optax schedule, a number, or a stateful schedule of optax that is a pytree. A stateful one
-        gets the loss of each step as ``value``.
+        gets the loss of each step as ``value``; a :class:`jaxlr.AdaptiveSchedule` whose ``monitor``
+        is a column of the history of epochs, such as ``"validation_loss"``, hears that one after
+        each epoch instead.
       init: returns the parameters, any pytree of arrays, for a random key. It is compiled. For a
         Flax module: ``lambda key: nnx.split(Model(rngs=nnx.Rngs(key)))[1]``.
       loss: returns the mean loss over a batch for parameters and that batch; or a pair of it and a
@@ -149,7 +153,8 @@ def fit(
         hyperparameters by ``functools.partial(optax.adamw, weight_decay=0.1, mask=mask)``; any that
         is a number may be a :class:`jaxlr.Schedule` too, and is then recorded.
       seed: decides on the initial parameters and the order of the data.
-      early_stopping: when to stop before the last epoch; the result then has the best parameters.
+      early_stopping: when to stop before the last epoch, made by :func:`jaxlr.early_stopping`; the
+        result then has the best parameters.
       checkpoint: a directory to save the run to after each epoch.
       resume: go on from the checkpoint if there is one; the result is bit for bit that of a run
         without interruption. If False, a checkpoint that is there is an error.
@@ -215,7 +220,7 @@ def fit(
         params=run.state.params if run.watch is None else run.best,
         state=run.state,
         history=history,
-        best_epoch=None if run.watch is None else history.num_epochs - int(run.watch.stale),
+        best_epoch=None if run.watch is None else int(run.watch.seen - run.watch.stale),
         stopped_epoch=history.num_epochs if job.stops(run) else None,
         diverged=_diverged(history),
     )
@@ -246,14 +251,9 @@ class _Job:
 
     def begin(self, state: TrainState) -> _Run:
         """Returns the run before the first epoch."""
+        self._check_monitors(state)
         if self.early_stopping is None:
             return _Run(state, None, None)
-        names = self._columns(state)
-        if self.early_stopping.monitor not in names:
-            raise ValueError(
-                f"`early_stopping`: `monitor` must be one of {', '.join(names)}, got "
-                f"{self.early_stopping.monitor!r}."
-            )
         return _Run(state, _copy(state.params), self.early_stopping.init())
 
     def advance(self, run: _Run, history: History) -> tuple[_Run, History]:
@@ -266,6 +266,9 @@ class _Job:
         row: dict[str, float] = {"epoch": history.num_epochs + 1}
         row |= {name: float(np.mean(steps[name], dtype=np.float64)) for name in self._means(steps)}
         row |= {name: float(value) for name, value in metrics.items()}
+        for name, schedule in self._listeners().items():
+            opt_state = observe(state.opt_state, schedule, row[schedule.monitor], name)
+            state = state._replace(opt_state=opt_state)
         row["seconds"] = time.perf_counter() - begin
         return self._watch(run._replace(state=state), row), history.add(steps, row)
 
@@ -288,6 +291,25 @@ class _Job:
     def _means(self, steps: Mapping[str, Any]) -> list[str]:
         """Names what of the record of the steps is a mean over the data."""
         return [name for name in steps if name not in {"step", "gradient_norm", *self.schedules}]
+
+    def _listeners(self) -> dict[str, AdaptiveSchedule]:
+        """The schedules that hear a metric once an epoch, by hyperparameter."""
+        return {
+            name: schedule
+            for name, schedule in self.schedules.items()
+            if isinstance(schedule, AdaptiveSchedule) and schedule.monitor != "value"
+        }
+
+    def _check_monitors(self, state: TrainState) -> None:
+        monitors = {f"`{name}`": listener.monitor for name, listener in self._listeners().items()}
+        if self.early_stopping is not None:
+            monitors["`early_stopping`"] = self.early_stopping.monitor
+        names = self._columns(state) if monitors else []
+        for where, monitor in monitors.items():
+            if monitor not in names:
+                raise ValueError(
+                    f"{where}: `monitor` must be one of {', '.join(names)}, got {monitor!r}."
+                )
 
     def _columns(self, state: TrainState) -> list[str]:
         """Names the numbers that an epoch will have, without training."""
@@ -373,9 +395,13 @@ def _check_sizes(
 
 def _check_scalar(schedules: Mapping[str, Any]) -> None:
     for name, schedule in schedules.items():
-        if not isinstance(schedule, Schedule):
+        if isinstance(schedule, Schedule):
+            shape = jax.eval_shape(schedule, 0).shape
+        elif isinstance(schedule, AdaptiveSchedule):
+            # Every number of the rule takes part in the state after a metric.
+            shape = jax.eval_shape(lambda s=schedule: s(s.init(), **{s.monitor: 0.0})).shape
+        else:
             continue
-        shape = jax.eval_shape(schedule, 0).shape
         if shape != ():
             raise ValueError(
                 f"`{name}` must be one schedule, got a batch of the shape {shape}: {schedule!r}. "

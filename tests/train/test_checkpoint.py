@@ -14,7 +14,6 @@ import pytest
 
 import jaxlr
 from jaxlr.train.checkpoint import Checkpoints
-from jaxlr.train.early_stopping import EarlyStopping
 from jaxlr.train.fit import fit
 
 X = np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)
@@ -87,7 +86,7 @@ def test_early_stopping_goes_on_where_it_was(tmp_path):
         ),
         "epochs": 9,
         "optimizer": optax.sgd,
-        "early_stopping": EarlyStopping("validation_loss", patience=3),
+        "early_stopping": jaxlr.early_stopping("validation_loss", patience=3),
     }
     undisturbed = train(**settings)
     assert (undisturbed.best_epoch, undisturbed.stopped_epoch) == (1, 4)
@@ -163,7 +162,10 @@ def test_a_fresh_process_resumes_bit_for_bit(tmp_path):
         ({"batch_size": 10}, "  batch_size: 8 there, 10 here\n"),
         ({"seed": 1}, "  seed: 0 there, 1 here\n"),
         ({"optimizer": functools.partial(optax.adam, b2=0.9)}, r"  optimizer: .*b2=0.9"),
-        ({"early_stopping": EarlyStopping()}, r"  early_stopping: None there, EarlyStopping"),
+        (
+            {"early_stopping": jaxlr.early_stopping()},
+            r"  early_stopping: None there, early_stopping\(",
+        ),
     ],
 )
 def test_another_configuration_is_refused(tmp_path, saved, change, message):
