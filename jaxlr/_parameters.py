@@ -119,7 +119,7 @@ class Number(Kind):
 
 @dataclass(frozen=True)
 class Whole(Number):
-    """A whole number of things that happen one by one, or an array of such numbers."""
+    """A whole number from ``least`` on, or an array of such numbers."""
 
     def check(self, where: str, value: Any) -> None:
         super().check(where, value)
@@ -129,12 +129,12 @@ class Whole(Number):
             raise ValueError(f"{where} must be a whole number, got {first:g}. {self.cure}")
 
     def as_array(self, leaf: Any) -> Any:
-        """Converts to int32; a traced number that is not whole counts as the next one."""
-        most = np.iinfo(np.int32).max
+        """Converts to int32; a traced number out of range counts as the nearest one in it."""
+        least, most = int(self.least), np.iinfo(np.int32).max
         if _numerics.on_host(leaf):
-            return np.minimum(np.ceil(leaf), most).astype(np.int32)
-        number = _numerics.as_number(leaf)
-        return jnp.where(number < most, jnp.ceil(number).astype(jnp.int32), most)
+            return np.minimum(leaf, most).astype(np.int32)
+        number = jnp.ceil(_numerics.as_number(leaf))
+        return jnp.where(number < most, jnp.maximum(number, least).astype(jnp.int32), most)
 
 
 @dataclass(frozen=True)

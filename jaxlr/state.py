@@ -2,8 +2,8 @@
 
 optax keeps it in several places, or not at all: ``inject_hyperparams`` stores the value that the
 last update used, beside a state of the schedule under the same name; a plain ``optax.adam(lr)``
-stores only a count. :func:`current_value` reads either. :func:`observe` hands a metric to an adaptive
-schedule between two updates.
+stores only a count. :func:`current_value` reads either. :func:`observe` hands a metric to an
+adaptive schedule between two updates.
 """
 
 from collections.abc import Callable, Iterator
@@ -79,8 +79,8 @@ def observe(
     """Returns the state of an optimizer after its adaptive schedule has heard a metric.
 
     It is for metrics that are known between two updates, such as the loss on the validation data
-    after an epoch; the next update uses the rate that follows. Give the schedule a ``monitor`` other
-    than ``"value"`` if the optimizer gets the losses of the steps under that name.
+    after an epoch; the next update uses the rate that follows. Give the schedule a ``monitor``
+    other than ``"value"`` if the optimizer gets the losses of the steps under that name.
 
     Args:
       state: the state of an optimizer made by ``optax.inject_hyperparams``, or anything that holds
