@@ -111,6 +111,7 @@ def _train(options: argparse.Namespace) -> None:
     steps_per_epoch = len(train[0]) // recipe["batch_size"]
     lr = jaxlr.parse(
         recipe["schedule"],
+        jaxlr.Schedule | jaxlr.AdaptiveSchedule,
         steps_per_epoch=steps_per_epoch,
         total_steps=steps_per_epoch * recipe["epochs"],
     )

@@ -36,6 +36,7 @@ without one is taken as it is.
 
 import functools
 from collections.abc import Callable
+from types import UnionType
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, overload
 
 import jax
@@ -117,7 +118,9 @@ def families(kind: type[Any] = Schedule, /) -> dict[str, Any]:
 def parse(text: str, /, **numbers: float) -> Schedule: ...
 @overload
 def parse(text: str, kind: type[Made], /, **numbers: float) -> Made: ...
-def parse(text: str, kind: type[Any] = Schedule, /, **numbers: float) -> Any:
+@overload
+def parse(text: str, kind: UnionType, /, **numbers: float) -> Any: ...
+def parse(text: str, kind: Any = Schedule, /, **numbers: float) -> Any:
     """Reads a schedule from its text: a call in Python's syntax, as ``repr`` writes it.
 
     Only names of families, numbers, arithmetic on numbers, strings, lists, dicts, True, False and
@@ -134,8 +137,8 @@ def parse(text: str, kind: type[Any] = Schedule, /, **numbers: float) -> Any:
 
     Args:
       text: the text.
-      kind: what it must name: by default a :class:`Schedule`, else :class:`jaxlr.AdaptiveSchedule`
-        or :class:`jaxlr.EarlyStopping`.
+      kind: what it must name: by default a :class:`Schedule`, else
+        :class:`jaxlr.AdaptiveSchedule`, :class:`jaxlr.EarlyStopping` or a union of these.
       **numbers: numbers that the text may call by name.
 
     Returns:

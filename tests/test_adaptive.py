@@ -55,6 +55,10 @@ CASES = {
 
 every_case = pytest.mark.parametrize("lr", CASES.values(), ids=CASES.keys())
 
+where_optax_may_promote = pytest.mark.skipif(
+    jax.config.jax_numpy_dtype_promotion == "strict", reason="optax itself promotes types"
+)
+
 METRICS = np.round(np.random.default_rng(1).normal(3.0, 1.0, 60), 2).astype(np.float32)
 METRICS[[0, 17, 31]] = np.nan, np.inf, -np.inf
 
@@ -313,9 +317,7 @@ def test_greedy_raises_and_lowers():
     assert rates(again, [5, 5, 5, 5]) == [0.5, 0.25, 0.125, 0.25]
 
 
-@pytest.mark.skipif(
-    jax.config.jax_numpy_dtype_promotion == "strict", reason="optax itself promotes types"
-)
+@where_optax_may_promote
 @pytest.mark.parametrize("seed", range(3))
 def test_optax_has_the_same_traces(seed):
     """Where its metrics are positive and its patience at least 1."""
@@ -391,6 +393,7 @@ def test_a_metric_between_two_updates_decides_on_the_next():
     assert used == [[1.0, 1.0], [1.0, 1.0], [0.5, 0.5], [0.5, 0.5]]
 
 
+@where_optax_may_promote
 def test_it_is_found_in_states_of_every_kind():
     nnx = pytest.importorskip("flax.nnx")
     lr = jaxlr.reduce_on_plateau(1.0, 0.5, 1)

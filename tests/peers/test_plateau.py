@@ -6,9 +6,12 @@ Keras compares in float32, so its metrics and thresholds are multiples of 1/64, 
 """
 
 import itertools
+import os
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from peers.comparison import peer, worst
 
@@ -16,6 +19,8 @@ import jaxlr
 from jaxlr.peers import keras as keras_names
 from jaxlr.peers import torch as torch_names
 from jaxlr.peers import transformers as transformers_names
+
+os.environ.setdefault("KERAS_BACKEND", "jax")
 
 RUNS, STEPS = 1000, 60
 
@@ -122,6 +127,52 @@ def test_torch_in_float32():
         lambda **numbers: torch_names.ReduceLROnPlateau(**choices, **numbers), numbers, values
     )
     assert_same("torch ReduceLROnPlateau in float32", ours, theirs, rtol=1e-5)
+
+
+@pytest.mark.parametrize("steps_per_epoch", [1, 3])
+def test_the_order_of_events_is_that_of_torch(steps_per_epoch):
+    """Under a constant gradient the parameter shows the rate of every single update."""
+    torch = peer("torch")
+    rng = np.random.default_rng()
+    losses = rng.integers(0, 5, 40).astype(np.float64)
+    lr = torch_names.ReduceLROnPlateau(0.5, factor=0.75, patience=1, cooldown=1)
+    w = torch.nn.Parameter(torch.zeros((), dtype=torch.float64))
+    sgd = torch.optim.SGD([w], lr=0.5)
+    rule = torch.optim.lr_scheduler.ReduceLROnPlateau(sgd, factor=0.75, patience=1, cooldown=1)
+
+    def with_metrics_between(lr):
+        """As PyTorch has it, the loss of an epoch decides on the first step of the next one."""
+        optimizer = optax.inject_hyperparams(optax.sgd)(lr.replace(monitor="validation_loss"))
+        state, place = optimizer.init(jnp.zeros(())), 0.0
+        update = jax.jit(optimizer.update)
+        for loss in losses:
+            for _ in range(steps_per_epoch):
+                change, state = update(jnp.ones(()), state, value=-1.0)
+                place += float(change)
+                yield place
+            state = jaxlr.observe(state, lr, loss)
+
+    def with_metrics_in_updates(lr):
+        """The loss of an epoch comes with the first update of the next one."""
+        optimizer = optax.inject_hyperparams(optax.sgd)(lr)
+        state, place, known = optimizer.init(jnp.zeros(())), 0.0, {}
+        for loss in losses:
+            for _ in range(steps_per_epoch):
+                change, state = optimizer.update(jnp.ones(()), state, **known)
+                place, known = place + float(change), {}
+                yield place
+            known = {"value": loss}
+
+    theirs = []
+    for loss in losses:
+        for _ in range(steps_per_epoch):
+            w.grad = torch.ones((), dtype=torch.float64)
+            sgd.step()
+            theirs.append(w.item())
+        rule.step(loss)
+    assert np.unique(np.diff(theirs).round(9)).size > 3
+    np.testing.assert_allclose([*with_metrics_between(lr)], theirs, rtol=1e-5)
+    np.testing.assert_allclose([*with_metrics_in_updates(lr)], theirs, rtol=1e-5)
 
 
 @pytest.mark.parametrize("mode", MODES)

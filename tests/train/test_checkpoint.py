@@ -98,6 +98,22 @@ def test_early_stopping_goes_on_where_it_was(tmp_path):
     assert_same_run(again, undisturbed)
 
 
+@pytest.mark.parametrize("monitor", ["value", "validation_loss"])
+@pytest.mark.parametrize("epoch", [2, 3])
+def test_an_adaptive_schedule_goes_on_where_it_was(tmp_path, monitor, epoch):
+    warmup = jaxlr.linear_schedule(0.0, 0.1, 6)
+    rule = {"threshold": 0.5, "threshold_mode": "abs", "cooldown": 1, "monitor": monitor}
+    lr = jaxlr.reduce_on_plateau(warmup, 0.5, 2, **rule)
+    settings = {"schedule": lr, "epochs": 6, "optimizer": optax.sgd}
+    undisturbed = train(**settings)
+    rates = undisturbed.history.steps["learning_rate"].reshape(6, -1)
+    assert rates[epoch:].min() < rates[epoch - 1].min(), "it was reduced after the interruption"
+    interrupted_after(epoch, checkpoint=tmp_path, **settings)
+    assert_same_run(train(checkpoint=tmp_path, **settings), undisturbed)
+    with pytest.raises(ValueError, match=r"schedule: .*patience=2.* there, .*patience=3.* here"):
+        train(**settings | {"schedule": lr.replace(patience=3)}, checkpoint=tmp_path)
+
+
 def test_a_diverged_run_stays_so(tmp_path):
     settings = {"schedule": 1e20, "optimizer": optax.sgd, "checkpoint": tmp_path}
     for _ in range(2):

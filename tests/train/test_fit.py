@@ -395,6 +395,9 @@ def test_fit_stops_early_and_returns_the_best_parameters():
 
 
 def test_a_monitor_that_is_not_there_is_refused_before_training():
+    lr = jaxlr.reduce_on_plateau(0.1, monitor="accuracy")
+    with pytest.raises(ValueError, match=r"`learning_rate`: `monitor` must be one of loss, mae,"):
+        train(lr, TRAIN)
     with pytest.raises(ValueError, match=r"one of loss, mae, validation_loss, .*got 'accuracy'"):
         train(0.1, TRAIN, early_stopping=jaxlr.early_stopping("accuracy", mode="max"))
 
@@ -410,6 +413,43 @@ def test_a_plateau_of_the_validation_loss_lowers_the_rate_of_the_next_epoch():
     steps = train(lr, TRAIN, epochs=5, optimizer=optax.sgd).history.steps
     expected = np.repeat([0.05, 0.05, -0.05, -0.025, -0.0125], 6)
     np.testing.assert_allclose(steps["learning_rate"], expected, rtol=1e-6)
+
+
+def test_the_loss_of_each_step_drives_a_schedule_that_hears_value():
+    lr = jaxlr.reduce_on_plateau(0.1, factor=0.9, patience=1)
+    steps = train(lr, TRAIN, epochs=3, optimizer=optax.sgd).history.steps
+    state, expected = lr.init(), []
+    for loss in steps["loss"]:
+        expected.append(lr(state, value=loss))
+        state = lr.update(state, value=loss)
+    np.testing.assert_array_equal(steps["learning_rate"], expected)
+    assert np.unique(expected).size > 2
+
+
+def test_many_adaptive_runs_at_once_compile_one_program():
+    grid = {"patience": jnp.array([1, 2, 3]), "factor": jnp.array([0.5, 0.7, 0.9])}
+    batch = jax.vmap(lambda n: jaxlr.reduce_on_plateau(0.1, **n))(grid)
+    optimizer, _ = split_optimizer(optax.sgd, jaxlr.reduce_on_plateau(0.1))
+    init_key, order_key = jax.random.split(jax.random.key(0))
+
+    @jax.jit
+    @functools.partial(jax.vmap, in_axes=(0, None))
+    def run(lr, data):
+        schedules = {"learning_rate": lr}
+        state = start(init, optimizer, schedules, init_key)
+        return train_epoch(loss, optimizer, 8, state, schedules, data, order_key, 0)[1]
+
+    rates = run(batch, jax.tree.map(jnp.asarray, TRAIN))["learning_rate"]
+    for i in range(3):
+        alone = jaxlr.reduce_on_plateau(0.1, **{k: v[i].item() for k, v in grid.items()})
+        steps = train(alone, epochs=1, optimizer=optax.sgd).history.steps
+        np.testing.assert_allclose(rates[i], steps["learning_rate"], rtol=1e-6)
+
+
+def test_a_batch_of_adaptive_schedules_is_refused():
+    batch = jaxlr.reduce_on_plateau(0.1, patience=jnp.array([1, 2]))
+    with pytest.raises(ValueError, match=r"must be one schedule, got a batch of the shape \(2,\)"):
+        train(batch)
 
 
 # Errors.
