@@ -27,11 +27,13 @@ test: $(VENV)/installed
 	$(MAKE) test-x64 test-strict
 
 test-x64: $(VENV)/installed
-	JAX_ENABLE_X64=1 $(PYTEST) tests/test_laws.py tests/test_schedule.py tests/test_schedules.py
+	JAX_ENABLE_X64=1 $(PYTEST) tests/test_adaptive.py tests/test_laws.py tests/test_schedule.py \
+		tests/test_schedules.py tests/test_stopping.py
 
 test-strict: $(VENV)/installed
 	JAX_NUMPY_DTYPE_PROMOTION=strict JAX_NUMPY_RANK_PROMOTION=raise \
-		$(PYTEST) tests/test_laws.py tests/test_schedules.py
+		$(PYTEST) tests/test_adaptive.py tests/test_laws.py tests/test_schedules.py \
+		tests/test_stopping.py
 
 # The versions in constraints.txt stay, but for mpmath, of which PyTorch needs an older one. timm
 # needs torchvision for its models, but not for its schedulers; MMEngine needs OpenCV, fvcore some

@@ -9,7 +9,7 @@ import rich
 
 import jaxlr
 from jaxlr.plot import plot_history, save
-from jaxlr.train import MODELS, EarlyStopping, classification, fit, load
+from jaxlr.train import MODELS, classification, fit, load
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--data", default="mnist", help="mnist, fashion-mnist or digits")
@@ -37,7 +37,7 @@ stopping = None
 if options.patience is not None:
     # To stop by the test data and to report on them too flatters the result a little. For a figure
     # to publish, stop by some of the training data.
-    stopping = EarlyStopping("validation_loss", patience=options.patience)
+    stopping = jaxlr.early_stopping("validation_loss", patience=options.patience)
 
 print(f"{options.model} on {len(train[0])} images of {options.data}, {lr}")
 result = fit(

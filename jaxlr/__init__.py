@@ -1,10 +1,12 @@
 """jaxlr: learning-rate schedules as data, for JAX and optax."""
 
 from jaxlr._parameters import *
+from jaxlr.adaptive import *
 from jaxlr.batch import *
 from jaxlr.compose import *
 from jaxlr.schedule import *
 from jaxlr.schedules import *
 from jaxlr.state import *
+from jaxlr.stopping import *
 
 __version__ = "0.1.0"

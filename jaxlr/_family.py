@@ -63,7 +63,7 @@ class Parametric:
 
     @classmethod
     def _of(cls, family: "Family", parameters: Mapping[str, Any]) -> Self:
-        static = tuple((k, v) for k, v in parameters.items() if _parameters.is_static(v))
+        static = tuple((k, v) for k, v in parameters.items() if family.kinds[k].is_static(v))
         fixed = {name for name, _ in static}
         names = tuple(name for name in parameters if name not in fixed)
         return cls._make(_Structure(family, names, static), (parameters[n] for n in names))
@@ -232,9 +232,11 @@ class Family:
       signature: the signature of the constructor.
       kinds: what each parameter may be.
       constructor: makes a parametric of this family.
+      start: returns what a formula with a memory remembers at first; other families have none.
     """
 
     constructor: Constructor[..., Any]
+    start: Callable[..., Any]
 
     def __init__(
         self,

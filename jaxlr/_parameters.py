@@ -47,6 +47,10 @@ class Kind:
     def check(self, where: str, value: Any) -> None:
         """Raises ValueError if a known number is out of range."""
 
+    def is_static(self, value: Any) -> bool:
+        """Tells whether the value is structure rather than a pytree of numbers."""
+        return is_static(value)
+
     def as_array(self, leaf: Any) -> Any:
         """Converts one leaf to what the formula computes with."""
         return _numerics.as_number(leaf)
@@ -122,6 +126,42 @@ class Number(Kind):
         return _numerics.as_number(leaf) if self.counted else _numerics.as_float(leaf)
 
 
+@dataclass(frozen=True)
+class Whole(Number):
+    """A whole number from ``least`` on, or an array of such numbers."""
+
+    def check(self, where: str, value: Any) -> None:
+        super().check(where, value)
+        numbers = np.asarray(value, np.float64)
+        if np.any(numbers % 1.0):
+            first = numbers[numbers % 1.0 != 0.0].flat[0]
+            raise ValueError(f"{where} must be a whole number, got {first:g}. {self.cure}")
+
+    def as_array(self, leaf: Any) -> Any:
+        """Converts to int32; a traced number out of range counts as the nearest one in it."""
+        least, most = int(self.least), np.iinfo(np.int32).max
+        if _numerics.on_host(leaf):
+            return np.minimum(leaf, most).astype(np.int32)
+        number = jnp.ceil(_numerics.as_number(leaf))
+        return jnp.where(number < most, jnp.maximum(number, least).astype(jnp.int32), most)
+
+
+@dataclass(frozen=True)
+class Size(Kind):
+    """The length of an array: a Python integer, and structure, so it is never traced."""
+
+    def store(self, where: str, value: Any) -> Any:
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+            raise ValueError(
+                f"{where} must be a whole number from 1 on, got {value!r}. It is the length of an "
+                "array, so it cannot be traced or batched."
+            )
+        return int(value)
+
+    def is_static(self, value: Any) -> bool:
+        return True
+
+
 def _is_numeric(value: Any) -> bool:
     if isinstance(value, int | float | jax.Array):
         return True
@@ -141,6 +181,16 @@ class _Switch(Kind):
                 "cannot be traced or batched; build one schedule for each choice."
             )
         return bool(value)
+
+
+@dataclass(frozen=True)
+class _Name(Kind):
+    """A ``str``: structure, so it is never traced."""
+
+    def store(self, where: str, value: Any) -> Any:
+        if not isinstance(value, str):
+            raise TypeError(f"{where} must be a string, got {value!r}.")
+        return value
 
 
 @dataclass(frozen=True)
@@ -203,6 +253,8 @@ def kind_of(hint: Any) -> Kind:
     """Reads the kind off one annotation."""
     if hint is bool:
         return _Switch()
+    if hint is str:
+        return _Name()
     if typing.get_origin(hint) is typing.Literal:
         return _Choice(typing.get_args(hint))
     for candidate in (hint, *typing.get_args(hint)):

@@ -5,6 +5,7 @@ import difflib
 import inspect
 import math
 import operator
+import typing
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -66,8 +67,11 @@ _OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
 _CONSTANTS = {"inf": math.inf, "nan": math.nan}
 
 
-def parse(text: str, kind: type[Any], families: Families, numbers: Mapping[str, float]) -> Any:
-    """Reads an object of some kind from a call in Python's syntax; evaluates nothing else."""
+def parse(text: str, kind: Any, families: Families, numbers: Mapping[str, float]) -> Any:
+    """Reads an object of some kind from a call in Python's syntax; evaluates nothing else.
+
+    The kind is a type or a union of types.
+    """
     if not isinstance(text, str):
         raise TypeError(f"`text` must be a string, got {text!r}.")
     try:
@@ -78,8 +82,9 @@ def parse(text: str, kind: type[Any], families: Families, numbers: Mapping[str, 
     except (RecursionError, MemoryError):
         raise ValueError(f"`text` is nested too deeply: {text[:40]!r}...") from None
     if not isinstance(result, kind):
+        names = " or ".join(item.__name__ for item in typing.get_args(kind) or (kind,))
         raise ValueError(
-            f"`text` must name a {kind.__name__.lower()}, got {text!r}. "
+            f"`text` must name a {names}, got {text!r}. "
             "Write a call, such as 'cosine_decay_schedule(0.1, decay_steps=1000)'."
         )
     return result

@@ -71,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _list(options: argparse.Namespace) -> None:
-    families = jaxlr.families()
+    families = jaxlr.families() | jaxlr.families(jaxlr.AdaptiveSchedule)
     width = max(map(len, families))
     for name, constructor in families.items():
         summary = (constructor.__doc__ or "").partition("\n")[0]
@@ -111,6 +111,7 @@ def _train(options: argparse.Namespace) -> None:
     steps_per_epoch = len(train[0]) // recipe["batch_size"]
     lr = jaxlr.parse(
         recipe["schedule"],
+        jaxlr.Schedule | jaxlr.AdaptiveSchedule,
         steps_per_epoch=steps_per_epoch,
         total_steps=steps_per_epoch * recipe["epochs"],
     )

@@ -36,7 +36,8 @@ without one is taken as it is.
 
 import functools
 from collections.abc import Callable
-from typing import Any, Concatenate, ParamSpec, Protocol, overload
+from types import UnionType
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, overload
 
 import jax
 import jax.numpy as jnp
@@ -48,6 +49,7 @@ from jaxlr._family import Constructor, Parametric, constructor_of, constructors
 __all__ = ["Schedule", "families", "parse", "schedule"]
 
 P = ParamSpec("P")
+Made = TypeVar("Made", bound=Parametric)
 
 
 class Schedule(Parametric):
@@ -131,17 +133,31 @@ def _evaluate(self: Schedule, count: jax.Array) -> jax.Array:
     return jnp.broadcast_to(value, jnp.broadcast_shapes(value.shape, count.shape))
 
 
-def families() -> dict[str, Constructor[..., Schedule]]:
+@overload
+def families() -> dict[str, Constructor[..., Schedule]]: ...
+@overload
+def families(kind: type[Made], /) -> dict[str, Constructor[..., Made]]: ...
+def families(kind: type[Any] = Schedule, /) -> dict[str, Any]:
     """Returns the constructors of all public families of schedules, the user's included, by name.
+
+    Args:
+      kind: what they make: by default a :class:`Schedule`, else such as
+        :class:`jaxlr.AdaptiveSchedule`.
 
     >>> import jaxlr
     >>> jaxlr.families()["constant_schedule"](0.1)
     constant_schedule(value=0.1)
     """
-    return constructors(Schedule)
+    return constructors(kind)
 
 
-def parse(text: str, **numbers: float) -> Schedule:
+@overload
+def parse(text: str, /, **numbers: float) -> Schedule: ...
+@overload
+def parse(text: str, kind: type[Made], /, **numbers: float) -> Made: ...
+@overload
+def parse(text: str, kind: UnionType, /, **numbers: float) -> Any: ...
+def parse(text: str, kind: Any = Schedule, /, **numbers: float) -> Any:
     """Reads a schedule from its text: a call in Python's syntax, as ``repr`` writes it.
 
     Only names of families, numbers, arithmetic on numbers, strings, lists, dicts, True, False and
@@ -153,18 +169,22 @@ def parse(text: str, **numbers: float) -> Schedule:
     cosine_decay_schedule(init_value=0.0003, decay_steps=90000, alpha=0.0, exponent=1.0)
     >>> jaxlr.parse("step_decay(0.1, total_steps // 3)", total_steps=90)
     step_decay(init_value=0.1, step_size=30, decay_rate=0.1, end_value=None)
+    >>> jaxlr.parse("early_stopping(patience=3)", jaxlr.EarlyStopping)
+    early_stopping(monitor='validation_loss', mode='min', patience=3, min_delta=0.0)
 
     Args:
       text: the text.
+      kind: what it must name: by default a :class:`Schedule`, else
+        :class:`jaxlr.AdaptiveSchedule`, :class:`jaxlr.EarlyStopping` or a union of these.
       **numbers: numbers that the text may call by name.
 
     Returns:
-      The schedule.
+      The schedule, or what else it is.
 
     Raises:
       ValueError: if the text is anything else, or names no family; it says where and what.
     """
-    return _text.parse(text, Schedule, constructors(), numbers)
+    return _text.parse(text, kind, constructors(), numbers)
 
 
 class Decorator(Protocol):

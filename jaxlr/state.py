@@ -1,19 +1,24 @@
-"""The current rate, read from the state of an optimizer.
+"""What schedules keep in the state of an optimizer: the current rate, and what a metric changes.
 
 optax keeps it in several places, or not at all: ``inject_hyperparams`` stores the value that the
 last update used, beside a state of the schedule under the same name; a plain ``optax.adam(lr)``
-stores only a count. :func:`current_value` reads either.
+stores only a count. :func:`current_value` reads either. :func:`observe` hands a metric to an
+adaptive schedule between two updates.
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
 import optax
 from jax.typing import ArrayLike
 
-__all__ = ["current_value"]
+from jaxlr.adaptive import AdaptiveSchedule, AdaptiveState
+
+__all__ = ["current_value", "observe"]
+
+State = TypeVar("State")
 
 _INJECTED = (optax.InjectHyperparamsState, optax.InjectStatefulHyperparamsState)
 
@@ -66,6 +71,58 @@ def current_value(
         else "Give `schedule`, or make the optimizer by optax.inject_hyperparams."
     )
     return _plain(_only(values, f"`{name}`", cure))
+
+
+def observe(
+    state: State, schedule: AdaptiveSchedule, metric: ArrayLike, name: str = "learning_rate"
+) -> State:
+    """Returns the state of an optimizer after its adaptive schedule has heard a metric.
+
+    It is for metrics that are known between two updates, such as the loss on the validation data
+    after an epoch; the next update uses the rate that follows. Give the schedule a ``monitor``
+    other than ``"value"`` if the optimizer gets the losses of the steps under that name.
+
+    Args:
+      state: the state of an optimizer made by ``optax.inject_hyperparams``, or anything that holds
+        one, as for :func:`current_value`.
+      schedule: the schedule that the optimizer was made with.
+      metric: the metric, one number.
+      name: the hyperparameter that has the schedule.
+
+    Returns:
+      The state; all but the part of the schedule is as it was.
+
+    Raises:
+      ValueError: if the state holds none of an adaptive schedule of that name, or several.
+
+    >>> import jax.numpy as jnp, jaxlr, optax
+    >>> lr = jaxlr.reduce_on_plateau(1.0, factor=0.5, patience=1, monitor="validation_loss")
+    >>> optimizer = optax.inject_hyperparams(optax.adam)(learning_rate=lr)
+    >>> state = optimizer.init(jnp.zeros(2))
+    >>> for validation_loss in [3.0, 3.0, 2.0]:
+    ...     for batch in range(5):
+    ...         _, state = optimizer.update(jnp.ones(2), state, value=7.0)  # It is not heard.
+    ...     print(jaxlr.current_value(state))
+    ...     state = jaxlr.observe(state, lr, validation_loss)
+    1.0
+    1.0
+    0.5
+    """
+
+    def mine(node: Any) -> bool:
+        return isinstance(node, optax.InjectStatefulHyperparamsState) and isinstance(
+            node.hyperparams_states.get(name), AdaptiveState
+        )
+
+    found = [node.hyperparams_states[name] for node in _find(state, _INJECTED) if mine(node)]
+    cure = "Hand over the part that has the one meant."
+    one = _only(found, f"state of an adaptive schedule for `{name}`", cure)
+    leaves, structure = jax.tree.flatten(one)
+    plain = jax.tree.unflatten(jax.tree.structure(schedule.init()), leaves)
+    heard = jax.tree.unflatten(structure, jax.tree.leaves(schedule.observe(plain, metric)))
+    return jax.tree.map(
+        lambda node: heard if node is one else node, state, is_leaf=lambda node: node is one
+    )
 
 
 def _find(tree: Any, kinds: Any) -> Iterator[Any]:

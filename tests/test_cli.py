@@ -13,7 +13,8 @@ from jaxlr.cli import main
 def test_list_names_every_family(capsys):
     assert main(["list"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert {line.split()[0] for line in lines} == set(jaxlr.families())
+    adaptive = jaxlr.families(jaxlr.AdaptiveSchedule)
+    assert {line.split()[0] for line in lines} == set(jaxlr.families()) | set(adaptive)
     assert "cosine wave" in next(line for line in lines if line.startswith("cosine_decay"))
 
 

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 EXAMPLES = pathlib.Path(__file__).parents[1] / "examples"
@@ -46,7 +47,19 @@ def check_mnist(folder):
     assert "run.png" in out.splitlines()[-1]
 
 
-CHECKS = {"digits.py": check_digits, "mnist.py": check_mnist}
+def check_plateau(folder):
+    out = run("plateau.py", "--limit", 256, cwd=folder)
+    found = re.findall(r"epoch \d+: rate ([\d.]+), validation loss ([\d.]+)", out)
+    rates, losses = np.asarray(found, float).T
+    assert rates.max() == 0.003 == rates[2]
+    assert 0 < rates[-1] <= 0.00075, "reduced twice or more"
+    assert np.all(np.isin(rates[3:] / rates[2:-1], [1.0, 0.5]))
+    best = int(re.search(r"best epoch (\d+); stopped early", out)[1])
+    assert len(losses) == best + 6
+    assert losses[best - 1] == losses.min()
+
+
+CHECKS = {"digits.py": check_digits, "mnist.py": check_mnist, "plateau.py": check_plateau}
 
 
 def test_every_example_is_checked():

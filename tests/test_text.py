@@ -56,7 +56,7 @@ def test_whole_powers_stay_integers():
     [
         ("", ["syntax"]),
         ("constant_schedule(0.1", ["syntax", "never closed"]),
-        ("0.1", ["must name a schedule", "cosine_decay_schedule"]),
+        ("0.1", ["must name a Schedule", "cosine_decay_schedule"]),
         ("constant_schedule", ["'constant_schedule'"]),
         ("cosine_decay(0.1, 5)", ["`cosine_decay`", "cosine_decay_schedule"]),
         ("qqq(0.1)", ["`qqq`", "jaxlr.families()"]),

@@ -1,4 +1,4 @@
-"""The schedules of ``keras.optimizers.schedules``, as in Keras 3.15.
+"""The schedules of ``keras.optimizers.schedules`` and a callback, as in Keras 3.15.
 
 Their lengths leave the warm-up out; those here, as in optax, include it.
 
@@ -9,9 +9,11 @@ end_value=0.1, exponent=1.0)
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
 from jax.typing import ArrayLike
 
+from jaxlr.adaptive import AdaptiveSchedule, Base, reduce_on_plateau
 from jaxlr.schedule import Schedule
 from jaxlr.schedules import (
     cosine_decay_schedule,
@@ -31,6 +33,7 @@ __all__ = [
     "InverseTimeDecay",
     "PiecewiseConstantDecay",
     "PolynomialDecay",
+    "ReduceLROnPlateau",
 ]
 
 
@@ -118,3 +121,38 @@ def CosineDecayRestarts(
     the last value of the one before.
     """
     return cosine_restarts_schedule(initial_learning_rate, first_decay_steps, t_mul, m_mul, alpha)
+
+
+def ReduceLROnPlateau(
+    learning_rate: Base,
+    monitor: str = "val_loss",
+    factor: ArrayLike = 0.1,
+    patience: int = 10,
+    mode: Literal["auto", "min", "max"] = "auto",
+    min_delta: float = 1e-4,
+    cooldown: int = 0,
+    min_lr: ArrayLike = 0.0,
+) -> AdaptiveSchedule:
+    """A factor for each time that a metric has stalled: :func:`jaxlr.reduce_on_plateau`.
+
+    Unlike in Keras ``learning_rate`` may be a schedule too, and a first metric that is NaN spoils
+    nothing. The prefix of ``monitor`` becomes ``validation_``.
+
+    Raises:
+      ValueError: if ``mode`` is ``"auto"`` and ``monitor`` is not a loss.
+    """
+    if mode == "auto":
+        if monitor.removeprefix("val_") != "loss":
+            raise ValueError(f"`mode` must be 'min' or 'max' for the metric {monitor!r}.")
+        mode = "min"
+    return reduce_on_plateau(
+        learning_rate,
+        factor,
+        max(patience, 1),
+        mode=mode,
+        threshold=abs(min_delta),
+        threshold_mode="abs",
+        cooldown=max(cooldown - 1, 0),  # The last metric of a cooldown counts there.
+        min_value=min_lr,
+        monitor=monitor.replace("val_", "validation_", 1) if monitor[:4] == "val_" else monitor,
+    )

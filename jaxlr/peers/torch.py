@@ -13,6 +13,7 @@ from typing import Literal
 
 from jax.typing import ArrayLike
 
+from jaxlr.adaptive import AdaptiveSchedule, Base, reduce_on_plateau
 from jaxlr.compose import join_schedules, wrap
 from jaxlr.schedule import Schedule
 from jaxlr.schedules import (
@@ -39,6 +40,7 @@ __all__ = [
     "MultiStepLR",
     "OneCycleLR",
     "PolynomialLR",
+    "ReduceLROnPlateau",
     "SequentialLR",
     "StepLR",
 ]
@@ -156,3 +158,31 @@ def CyclicLR(
 def SequentialLR(schedulers: Sequence[Schedule], milestones: Sequence[ArrayLike]) -> Schedule:
     """One schedule after another, each from its own step 0: :func:`jaxlr.join_schedules`."""
     return join_schedules(schedulers, milestones)
+
+
+def ReduceLROnPlateau(
+    lr: Base,
+    mode: Literal["min", "max"] = "min",
+    factor: ArrayLike = 0.1,
+    patience: ArrayLike = 10,
+    threshold: ArrayLike = 1e-4,
+    threshold_mode: Literal["rel", "abs"] = "rel",
+    cooldown: ArrayLike = 0,
+    min_lr: ArrayLike = 0.0,
+    eps: ArrayLike = 1e-8,
+) -> AdaptiveSchedule:
+    """A factor for each time that a metric has stalled: :func:`jaxlr.reduce_on_plateau`.
+
+    Unlike in PyTorch ``lr`` may be a schedule too, and an infinite metric is no improvement.
+    """
+    return reduce_on_plateau(
+        lr,
+        factor,
+        patience + 1,
+        mode=mode,
+        threshold=threshold,
+        threshold_mode="signed" if threshold_mode == "rel" else threshold_mode,
+        cooldown=cooldown,
+        min_value=min_lr,
+        eps=eps,
+    )

@@ -17,6 +17,7 @@ from typing import Any, Literal
 from jax.typing import ArrayLike
 
 from jaxlr import curves
+from jaxlr.adaptive import AdaptiveSchedule, Base, greedy
 from jaxlr.compose import join_schedules
 from jaxlr.schedule import Schedule
 from jaxlr.schedules import (
@@ -32,6 +33,7 @@ from jaxlr.schedules import (
 )
 
 __all__ = [
+    "GreedyLR",
     "get_constant_schedule",
     "get_constant_schedule_with_warmup",
     "get_cosine_schedule_with_warmup",
@@ -228,7 +230,8 @@ def get_scheduler(
 ) -> Schedule:
     """The schedule of a name, such as ``"cosine"``; the other arguments go to its function.
 
-    A plateau and ``"greedy"`` depend on the loss, so they are no schedules.
+    A plateau and ``"greedy"`` depend on the loss, so they are no schedules; :func:`GreedyLR` is the
+    latter, and :func:`jaxlr.peers.torch.ReduceLROnPlateau` the former.
     """
     if name not in _SCHEDULES:
         raise ValueError(f"`name` must be one of {', '.join(_SCHEDULES)}, got {name!r}.")
@@ -240,6 +243,43 @@ def get_scheduler(
     known = inspect.signature(function).parameters
     given = {key: steps for key, steps in lengths.items() if key in known and steps is not None}
     return function(lr, **given, **(scheduler_specific_kwargs or {}))
+
+
+def GreedyLR(
+    lr: Base,
+    mode: Literal["min", "max"] = "min",
+    factor: ArrayLike = 0.95,
+    patience: ArrayLike = 10,
+    threshold: ArrayLike = 1e-6,
+    threshold_mode: Literal["rel", "abs"] = "abs",
+    cooldown: ArrayLike = 0,
+    warmup: ArrayLike = 0,
+    min_lr: ArrayLike = 1e-3,
+    max_lr: ArrayLike = 1.0,
+    eps: ArrayLike = 1e-8,
+    smooth: bool = False,
+    window_size: int = 50,
+    reset_start: ArrayLike = 500,
+) -> AdaptiveSchedule:
+    """Raised while a metric improves, lowered while it does not: :func:`jaxlr.greedy`.
+
+    Unlike in Transformers ``lr`` may be a schedule too, and an infinite metric is no improvement.
+    """
+    return greedy(
+        lr,
+        min_lr,
+        max_lr,
+        factor,
+        patience + 1,
+        mode=mode,
+        threshold=threshold,
+        threshold_mode="signed" if threshold_mode == "rel" else threshold_mode,
+        cooldown=cooldown,
+        warmup=warmup,
+        eps=eps,
+        window_size=window_size if smooth else 1,
+        reset_start=reset_start,
+    )
 
 
 def _check_half(num_cycles: float) -> None:

@@ -14,7 +14,6 @@ for _name in ("flax", "orbax", "rich"):
 
 from jaxlr.train.classification import Classification, classification
 from jaxlr.train.data import Dataset, load
-from jaxlr.train.early_stopping import EarlyStopping
 from jaxlr.train.fit import FitResult, fit
 from jaxlr.train.history import History
 from jaxlr.train.models import CNN, MLP, MODELS, FastCNN
@@ -27,7 +26,6 @@ __all__ = [
     "RECIPES",
     "Classification",
     "Dataset",
-    "EarlyStopping",
     "FastCNN",
     "FitResult",
     "History",

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxlr.adaptive import AdaptiveSchedule
 from jaxlr.schedule import Schedule
 from jaxlr.train import epoch
 
@@ -32,9 +33,13 @@ def sizes(
 
 def scalar(name: str, schedule: Any) -> None:
     """Refuses a batch of schedules where one is wanted."""
-    if not isinstance(schedule, Schedule):
+    if isinstance(schedule, Schedule):
+        shape = jnp.shape(schedule(0))
+    elif isinstance(schedule, AdaptiveSchedule):
+        # Every number of the rule takes part in the state after a metric.
+        shape = jnp.shape(schedule(schedule.init(), **{schedule.monitor: 0.0}))
+    else:
         return
-    shape = jnp.shape(schedule(0))
     if shape != ():
         raise ValueError(
             f"`{name}` must be one schedule, got a batch of the shape {shape}: {schedule!r}. "

@@ -31,6 +31,7 @@ from jax import lax
 from jax.typing import ArrayLike
 from optax import GradientTransformationExtraArgs
 
+from jaxlr.adaptive import AdaptiveSchedule
 from jaxlr.compose import wrap
 from jaxlr.schedule import Schedule
 from jaxlr.schedules import constant_schedule
@@ -110,7 +111,7 @@ def as_schedule(schedule: Any, name: str = "schedule") -> Any:
       name: what to call it in errors.
 
     Returns:
-      The schedule, a pytree of arrays. A stateful one is returned as it is.
+      The schedule, a pytree of arrays. A stateful one of optax is returned as it is.
 
     Raises:
       TypeError: if it is none of these.
@@ -118,9 +119,9 @@ def as_schedule(schedule: Any, name: str = "schedule") -> Any:
     >>> as_schedule(0.1)(5)
     Array(0.1, dtype=float32)
     """
-    if is_stateful(schedule):
+    if is_stateful(schedule) and not isinstance(schedule, AdaptiveSchedule):
         return schedule
-    if not isinstance(schedule, Schedule):
+    if not isinstance(schedule, Schedule | AdaptiveSchedule):
         if callable(schedule):
             schedule = wrap(schedule)
         elif isinstance(schedule, int | float | np.number | np.ndarray | jax.Array):

@@ -47,10 +47,10 @@ import numpy as np
 import optax
 
 from jaxlr.schedule import Schedule
+from jaxlr.stopping import EarlyStopping
 from jaxlr.train import _checks, epoch
 from jaxlr.train._progress import display
 from jaxlr.train.checkpoint import Checkpoints
-from jaxlr.train.early_stopping import EarlyStopping
 from jaxlr.train.epoch import Init, Loss, LossMetric, Metric, TrainState
 from jaxlr.train.history import History, format_row
 from jaxlr.train.runs import DIVERGED, STOPPED, Program, Trainer
@@ -123,7 +123,9 @@ def fit(
     Args:
       schedule: the learning rate: a :class:`jaxlr.Schedule`, a function of the count such as an
         optax schedule, a number, or a stateful schedule of optax that is a pytree. A stateful one
-        gets the loss of each step as ``value``.
+        gets the loss of each step as ``value``; a :class:`jaxlr.AdaptiveSchedule` whose ``monitor``
+        is a column of the history of epochs, such as ``"validation_loss"``, hears that one after
+        each epoch instead.
       init: returns the parameters, any pytree of arrays, for a random key. It is compiled. For a
         Flax module: ``lambda key: nnx.split(Model(rngs=nnx.Rngs(key)))[1]``.
       loss: returns the mean loss over a batch for parameters and that batch; or a pair of it and a
@@ -142,7 +144,8 @@ def fit(
         hyperparameters by ``functools.partial(optax.adamw, weight_decay=0.1, mask=mask)``; any that
         is a number may be a :class:`jaxlr.Schedule` too, and is then recorded.
       seed: decides on the initial parameters and the order of the data.
-      early_stopping: when to stop before the last epoch; the result then has the best parameters.
+      early_stopping: when to stop before the last epoch, made by :func:`jaxlr.early_stopping`; the
+        result then has the best parameters.
       checkpoint: a directory to save the run to after each epoch.
       resume: go on from the checkpoint if there is one; the result is bit for bit that of a run
         without interruption. If False, a checkpoint that is there is an error.
@@ -180,8 +183,7 @@ def fit(
         early_stopping=early_stopping,
     )
     runs, history = trainer.begin(), History()
-    if early_stopping is not None:
-        _checks.monitor("early_stopping", early_stopping.monitor, trainer.columns(runs))
+    trainer.check_monitors(runs)
     with contextlib.ExitStack() as stack:
         checkpoints = None
         if checkpoint is not None:

@@ -37,8 +37,10 @@ from jax import lax
 from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from jaxlr.train import epoch
-from jaxlr.train.early_stopping import EarlyStopping, Watch
+from jaxlr.adaptive import AdaptiveSchedule
+from jaxlr.state import observe
+from jaxlr.stopping import EarlyStopping, Watch
+from jaxlr.train import _checks, epoch
 from jaxlr.train.epoch import Init, Loss, Metric, Optimizer, TrainState
 
 __all__ = ["DIVERGED", "DROPPED", "STOPPED", "TRAINING", "Program", "Runs", "Trainer"]
@@ -215,6 +217,13 @@ def _choose(best: Any, params: Any, improved: jax.Array) -> Any:
     return jax.tree.map(lax.select, _like(improved, params), params, best)
 
 
+@functools.partial(jax.jit, static_argnums=0, donate_argnums=1)
+def _observe(name: str, states: Any, schedules: Any, metrics: Any, active: jax.Array) -> Any:
+    """The states of the optimizers after the schedules of one parameter have heard metrics."""
+    heard = jax.vmap(functools.partial(observe, name=name))(states, schedules, metrics)
+    return jax.tree.map(lax.select, _like(active, states), heard, states)
+
+
 class Runs(NamedTuple):
     """How all runs stand after an epoch.
 
@@ -241,6 +250,12 @@ class Runs(NamedTuple):
     def active(self) -> Array:
         """Which runs are in training."""
         active: Array = self.status == TRAINING
+        return active
+
+    @property
+    def active_slots(self) -> Array:
+        """Which slots have a run in training."""
+        active: Array = (self.slots >= 0) & self.active[self.slots]
         return active
 
     @property
@@ -298,6 +313,15 @@ class Trainer:
         _, steps, metrics = _train_epoch.eval_shape(*self._arguments(runs, 0))
         return [*self._means(steps), *(f"validation_{name}" for name in metrics)]
 
+    def check_monitors(self, runs: Runs) -> None:
+        """Refuses to listen to a number that an epoch does not have."""
+        monitors = {name: schedule.monitor for name, schedule in self._listeners.items()}
+        if self.early_stopping is not None:
+            monitors["early_stopping"] = self.early_stopping.monitor
+        columns = self.columns(runs) if monitors else []
+        for where, monitor in monitors.items():
+            _checks.monitor(where, monitor, columns)
+
     def advance(self, runs: Runs, number: int) -> tuple[Runs, Columns, Columns]:
         """Trains all runs that have not ended for one epoch; the state in ``runs`` is used up.
 
@@ -312,12 +336,14 @@ class Trainer:
         state, *outputs = _train_epoch(*self._arguments(runs, number))
         # Reading the numbers waits for the devices.
         steps, metrics = (self._by_run(runs, x) for x in fetch(tuple(outputs)))
-        rows = {name: np.mean(steps[name], axis=1, dtype=np.float64) for name in self._means(steps)}
+        rows: Columns = {}
+        for name in self._means(steps):
+            rows[name] = np.asarray(np.mean(steps[name], axis=1, dtype=np.float64))
         rows |= {f"validation_{name}": column for name, column in metrics.items()}
         active = runs.active
         epochs = np.where(active, number + 1, runs.epochs).astype(np.int32)
         runs = runs._replace(state=state, epochs=epochs, best_epoch=epochs)
-        runs = self._watched(runs, rows, active)
+        runs = self._watched(self._heard(runs, rows), rows, active)
         diverged = active & (~np.isfinite(steps["loss"][:, -1]) | self._refused(rows, active))
         status = np.where(diverged, DIVERGED, runs.status).astype(np.int8)
         return runs._replace(status=status), steps, rows
@@ -342,7 +368,7 @@ class Trainer:
     def params(self, runs: Runs, run: int) -> Any:
         """Returns the parameters of one run."""
         (slot,) = np.flatnonzero(runs.slots == run)
-        return jax.tree.map(lambda leaf: leaf[slot], runs.params)
+        return _of(runs.params, slot)
 
     def bytes_per_run(self) -> int:
         """Returns the memory for the state of a run, with early stopping its best one too."""
@@ -362,7 +388,7 @@ class Trainer:
         """Returns what to save: a pytree of JAX arrays, and one of NumPy arrays."""
         slots = np.flatnonzero(runs.slots >= 0)
         order = slots[np.argsort(runs.slots[slots])]
-        state = jax.tree.map(lambda leaf: leaf[order], (runs.state, runs.best))
+        state = _of((runs.state, runs.best), order)
         record = {name: getattr(runs, name) for name in ("status", "epochs", "best_epoch")}
         record["kept"] = runs.slots[order]
         watch = [np.asarray(leaf) for leaf in jax.tree.leaves(runs.watch)]
@@ -380,12 +406,11 @@ class Trainer:
         watch = None
         if runs.watch is not None:
             structure = jax.tree.structure(runs.watch)
-            leaves = [jnp.asarray(record[f"watch{i}"]) for i in range(structure.num_leaves)]
+            names = sorted(name for name in record if name.startswith("watch"))
+            leaves = [jnp.asarray(record[name]) for name in names]
             watch = jax.tree.unflatten(structure, leaves)
-        packed = runs._replace(state=state[0], best=state[1], slots=kept, watch=watch)
-        packed = packed._replace(
-            **{name: record[name] for name in ("status", "epochs", "best_epoch")}
-        )
+        status, epochs, best_epoch = (record[x] for x in ("status", "epochs", "best_epoch"))
+        packed = Runs(*state, kept, watch, status, epochs, best_epoch)
         return self.keep(packed, kept) if len(kept) < len(self.seeds) else self._spread(packed)
 
     def _spread(self, packed: Runs) -> Runs:
@@ -395,16 +420,24 @@ class Trainer:
     def _moved(self, runs: Runs, slots: Array, places: npt.ArrayLike) -> Runs:
         """Fills the slots with what is at other places."""
         index = np.asarray(places)
-        taken = jax.tree.map(lambda leaf: leaf[index], (runs.state, runs.best))
+        taken = _of((runs.state, runs.best), index)
         state, best = self.program.placed(taken, _PARTS)
         return runs._replace(state=state, best=best, slots=slots)
 
     def _arguments(self, runs: Runs, number: int) -> tuple[Any, ...]:
-        active = (runs.slots >= 0) & runs.active[runs.slots]
         values = self._values(runs.slots, number)
         keys, seeds = self._keys[1], self._seed_places[runs.slots]
         data = (self.train, self.validation)
-        return (self.program, runs.state, active, seeds, values, *data, keys, np.int32(number))
+        return (
+            self.program,
+            runs.state,
+            runs.active_slots,
+            seeds,
+            values,
+            *data,
+            keys,
+            np.int32(number),
+        )
 
     def _values(self, slots: Array, number: int) -> dict[str, Any]:
         """The hyperparameters of the slots in an epoch: rows of values, or stateful schedules."""
@@ -413,7 +446,7 @@ class Trainer:
         values: dict[str, Any] = {}
         for name, schedules in self.hyperparameters.items():
             if name in self._stateful:
-                values[name] = jax.tree.map(lambda leaf: leaf[slots], self._stateful[name])
+                values[name] = _of(self._stateful[name], slots)
                 continue
             each = {id(lr): lr for lr in schedules}
             rows = jax.device_get({key: lr(counts) for key, lr in each.items()})
@@ -430,6 +463,15 @@ class Trainer:
         return found
 
     @functools.cached_property
+    def _listeners(self) -> dict[str, AdaptiveSchedule]:
+        """The schedules that hear a metric once an epoch, by parameter name."""
+        return {
+            name: schedules
+            for name, schedules in self._stateful.items()
+            if isinstance(schedules, AdaptiveSchedule) and schedules.monitor != "value"
+        }
+
+    @functools.cached_property
     def _seed_places(self) -> Array:
         return np.unique(self.seeds, return_inverse=True)[1].astype(np.int32)
 
@@ -443,7 +485,7 @@ class Trainer:
 
     def _by_run(self, runs: Runs, columns: Columns) -> Columns:
         """Brings what has an axis of slots to one of runs."""
-        filled = np.flatnonzero((runs.slots >= 0) & runs.active[runs.slots])
+        filled = np.flatnonzero(runs.active_slots)
         by_run = {}
         for name, column in columns.items():
             shape = (len(self.seeds), *column.shape[1:])
@@ -456,6 +498,16 @@ class Trainer:
         """Names what of the record of the steps is a mean over the data."""
         others = {"step", "gradient_norm", *self.hyperparameters}
         return [name for name in steps if name not in others]
+
+    def _heard(self, runs: Runs, rows: Columns) -> Runs:
+        """Lets schedules hear the metric of an epoch that they wait for."""
+        state = runs.state
+        for name, schedules in self._listeners.items():
+            mine = _of(schedules, runs.slots)
+            metric = rows[schedules.monitor][runs.slots].astype(np.float32)
+            heard = _observe(name, state.opt_state, mine, metric, runs.active_slots)
+            state = state._replace(opt_state=heard)
+        return runs._replace(state=state)
 
     def _watched(self, runs: Runs, rows: Columns, active: Array) -> Runs:
         """Lets early stopping look at the rows of an epoch."""
@@ -489,6 +541,11 @@ def fetch(tree: Any) -> Any:
     if jax.process_count() > 1:
         tree = multihost_utils.process_allgather(tree, tiled=True)
     return jax.device_get(tree)
+
+
+def _of(tree: Any, index: Any) -> Any:
+    """What the leaves have at some places of their first axis."""
+    return jax.tree.map(lambda leaf: leaf[index], tree)
 
 
 def _padded(runs: Array, slots: int) -> Array:

@@ -52,10 +52,10 @@ from rich.table import Table
 
 from jaxlr._files import write_whole
 from jaxlr.batch import Batch
+from jaxlr.stopping import EarlyStopping
 from jaxlr.train import _checks, epoch
 from jaxlr.train._progress import display
 from jaxlr.train.checkpoint import Checkpoints
-from jaxlr.train.early_stopping import EarlyStopping
 from jaxlr.train.epoch import Init, Loss, LossMetric, Metric
 from jaxlr.train.history import format_value
 from jaxlr.train.runs import DIVERGED, DROPPED, Program, Runs, Trainer
@@ -82,7 +82,7 @@ class Candidate(NamedTuple):
       spread: the standard deviation over seeds; NaN for one seed.
     """
 
-    index: int
+    index: int  # type: ignore[assignment]  # a tuple has a method of this name
     schedule: Any
     parameters: dict[str, Any]
     score: float
@@ -339,7 +339,8 @@ def sweep(
       mode: ``"min"`` if less of it is better, ``"max"`` if more is.
       keep: successive halving: after which epochs to drop all schedules but the best so many, such
         as ``{2: 16, 4: 8, 8: 4}``. They are ranked by the mean over seeds in that epoch.
-      early_stopping: when to end a run before the last epoch; it then has its best parameters.
+      early_stopping: when to end a run before the last epoch, made by
+        :func:`jaxlr.early_stopping`; it then has its best parameters.
       diverges: called with the row of a run after each epoch, such as ``{"loss": 0.7}``; tells
         whether to end the run as diverged. For a checkpoint, define it by ``def``.
       runs_per_batch: how many runs a device computes side by side: fewer need less memory. By
@@ -402,10 +403,8 @@ def sweep(
     )
     with _fitting(trainer):
         runs = trainer.begin()
-        names = trainer.columns(runs)
-        _checks.monitor("monitor", monitor, names)
-        if early_stopping is not None:
-            _checks.monitor("early_stopping", early_stopping.monitor, names)
+        trainer.check_monitors(runs)
+        _checks.monitor("monitor", monitor, trainer.columns(runs))
         log: dict[str, Array] = {}
         seconds = np.zeros(0)
         with contextlib.ExitStack() as stack:
@@ -448,8 +447,8 @@ def sweep(
                 seconds = np.append(seconds, time.perf_counter() - begin)
                 if checkpoints is not None:
                     state, record = trainer.packed(runs)
-                    record = {"runs": record, "log": log, "seconds": seconds}
-                    checkpoints.save(number + 1, state, record)
+                    logs = {"log": log, "seconds": seconds}
+                    checkpoints.save(number + 1, state, {"runs": record, **logs})
                 row = _progress(runs, rows[monitor], monitor, _sign(mode), seconds)
                 show(row)
                 if on_epoch is not None:

@@ -14,7 +14,6 @@ import pytest
 
 import jaxlr
 from jaxlr.train.checkpoint import Checkpoints
-from jaxlr.train.early_stopping import EarlyStopping
 from jaxlr.train.fit import fit
 
 X = np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)
@@ -87,7 +86,7 @@ def test_early_stopping_goes_on_where_it_was(tmp_path):
         ),
         "epochs": 9,
         "optimizer": optax.sgd,
-        "early_stopping": EarlyStopping("validation_loss", patience=3),
+        "early_stopping": jaxlr.early_stopping("validation_loss", patience=3),
     }
     undisturbed = train(**settings)
     assert (undisturbed.best_epoch, undisturbed.stopped_epoch) == (1, 4)
@@ -97,6 +96,22 @@ def test_early_stopping_goes_on_where_it_was(tmp_path):
     again = train(checkpoint=tmp_path, on_epoch=rows.append, **settings)
     assert rows == []
     assert_same_run(again, undisturbed)
+
+
+@pytest.mark.parametrize("monitor", ["value", "validation_loss"])
+@pytest.mark.parametrize("epoch", [2, 3])
+def test_an_adaptive_schedule_goes_on_where_it_was(tmp_path, monitor, epoch):
+    warmup = jaxlr.linear_schedule(0.0, 0.1, 6)
+    rule = {"threshold": 0.5, "threshold_mode": "abs", "cooldown": 1, "monitor": monitor}
+    lr = jaxlr.reduce_on_plateau(warmup, 0.5, 2, **rule)
+    settings = {"schedule": lr, "epochs": 6, "optimizer": optax.sgd}
+    undisturbed = train(**settings)
+    rates = undisturbed.history.steps["learning_rate"].reshape(6, -1)
+    assert rates[epoch:].min() < rates[epoch - 1].min(), "it was reduced after the interruption"
+    interrupted_after(epoch, checkpoint=tmp_path, **settings)
+    assert_same_run(train(checkpoint=tmp_path, **settings), undisturbed)
+    with pytest.raises(ValueError, match=r"schedule: .*patience=2.* there, .*patience=3.* here"):
+        train(**settings | {"schedule": lr.replace(patience=3)}, checkpoint=tmp_path)
 
 
 def test_a_diverged_run_stays_so(tmp_path):
@@ -163,7 +178,10 @@ def test_a_fresh_process_resumes_bit_for_bit(tmp_path):
         ({"batch_size": 10}, "  batch_size: 8 there, 10 here\n"),
         ({"seed": 1}, "  seed: 0 there, 1 here\n"),
         ({"optimizer": functools.partial(optax.adam, b2=0.9)}, r"  optimizer: .*b2=0.9"),
-        ({"early_stopping": EarlyStopping()}, r"  early_stopping: None there, EarlyStopping"),
+        (
+            {"early_stopping": jaxlr.early_stopping()},
+            r"  early_stopping: None there, early_stopping\(",
+        ),
     ],
 )
 def test_another_configuration_is_refused(tmp_path, saved, change, message):

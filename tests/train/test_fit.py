@@ -12,7 +12,6 @@ import optax
 import pytest
 
 import jaxlr
-from jaxlr.train.early_stopping import EarlyStopping
 from jaxlr.train.epoch import (
     draw_batches,
     evaluate,
@@ -175,7 +174,7 @@ def test_nothing_is_compiled_again_for_other_numbers():
             metric=metric,
             seed=seed,
             optimizer=optimizer,
-            early_stopping=EarlyStopping("validation_loss"),
+            early_stopping=jaxlr.early_stopping("validation_loss"),
         )
 
     first = run(0.1, 0)
@@ -379,7 +378,7 @@ def test_a_diverged_run_keeps_the_best_parameters():
             TRAIN,
             optimizer=optax.sgd,
             epochs=5,
-            early_stopping=EarlyStopping("validation_loss"),
+            early_stopping=jaxlr.early_stopping("validation_loss"),
         )
     same(result.params, train(0.05, optimizer=optax.sgd, epochs=2).params)
     assert (result.best_epoch, result.stopped_epoch, result.diverged) == (2, None, True)
@@ -389,54 +388,12 @@ def test_a_diverged_run_keeps_the_best_parameters():
 # Early stopping.
 
 
-def walk(values, rule):
-    watch = rule.init()
-    for value in values:
-        watch = rule.update(watch, value)
-        yield bool(rule.stops(watch))
-
-
-def test_early_stopping_counts_epochs_without_improvement():
-    rule = EarlyStopping("loss", patience=2)
-    assert list(walk([3, 2, 2, 1, 1.5, 1], rule)) == [False] * 5 + [True]
-    rule = EarlyStopping("loss", patience=2, min_delta=0.5)
-    assert list(walk([3, 2.6, 2.5, 2.5], rule)) == [False, False, True, True]
-    rule = EarlyStopping("accuracy", mode="max", patience=1)
-    assert list(walk([0.1, 0.2, 0.2], rule)) == [False, False, True]
-    rule = EarlyStopping("loss", patience=2)
-    assert list(walk([np.nan, 5.0, np.nan, np.nan], rule)) == [False, False, False, True]
-    rule = EarlyStopping("accuracy", mode="max", patience=2)
-    assert list(walk([-np.inf, np.inf, 1.0], rule)) == [False, True, False]
-
-
-def test_early_stopping_watches_many_runs():
-    rule = EarlyStopping("loss", patience=1)
-    watch = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, 2), rule.init())
-    for values in ([2.0, 2.0], [1.0, 3.0]):
-        watch = jax.jit(rule.update)(watch, jnp.array(values))
-    np.testing.assert_array_equal(rule.stops(watch), [False, True])
-    np.testing.assert_array_equal(watch.best, [1.0, 2.0])
-
-
-@pytest.mark.parametrize(
-    ("kwargs", "name"),
-    [
-        ({"mode": "least"}, "mode"),
-        ({"patience": 0}, "patience"),
-        ({"min_delta": -1.0}, "min_delta"),
-    ],
-)
-def test_early_stopping_refuses(kwargs, name):
-    with pytest.raises(ValueError, match=f"`{name}` must be"):
-        EarlyStopping(**kwargs)
-
-
 def test_fit_stops_early_and_returns_the_best_parameters():
     # From the third epoch on it climbs.
     schedule = jaxlr.join_schedules(
         [jaxlr.constant_schedule(0.05), jaxlr.constant_schedule(-0.05)], boundaries=[12]
     )
-    rule = EarlyStopping("validation_loss", patience=2)
+    rule = jaxlr.early_stopping("validation_loss", patience=2)
     result = train(schedule, TRAIN, epochs=20, optimizer=optax.sgd, early_stopping=rule)
     assert result.best_epoch == 2
     assert result.stopped_epoch == 4 == result.history.num_epochs
@@ -446,8 +403,41 @@ def test_fit_stops_early_and_returns_the_best_parameters():
 
 
 def test_a_monitor_that_is_not_there_is_refused_before_training():
+    lr = jaxlr.reduce_on_plateau(0.1, monitor="accuracy")
+    with pytest.raises(ValueError, match=r"`learning_rate`: `monitor` must be one of loss, mae,"):
+        train(lr, TRAIN)
     with pytest.raises(ValueError, match=r"one of loss, mae, validation_loss, .*got 'accuracy'"):
-        train(0.1, TRAIN, early_stopping=EarlyStopping("accuracy", mode="max"))
+        train(0.1, TRAIN, early_stopping=jaxlr.early_stopping("accuracy", mode="max"))
+
+
+def test_a_plateau_of_the_validation_loss_lowers_the_rate_of_the_next_epoch():
+    """From the third epoch on the loss climbs, and each epoch is one more without improvement."""
+    lr = jaxlr.reduce_on_plateau(
+        jaxlr.piecewise_constant_values_schedule([12], [0.05, -0.05]),
+        factor=0.5,
+        patience=1,
+        monitor="validation_loss",
+    )
+    steps = train(lr, TRAIN, epochs=5, optimizer=optax.sgd).history.steps
+    expected = np.repeat([0.05, 0.05, -0.05, -0.025, -0.0125], 6)
+    np.testing.assert_allclose(steps["learning_rate"], expected, rtol=1e-6)
+
+
+def test_the_loss_of_each_step_drives_a_schedule_that_hears_value():
+    lr = jaxlr.reduce_on_plateau(0.1, factor=0.9, patience=1)
+    steps = train(lr, TRAIN, epochs=3, optimizer=optax.sgd).history.steps
+    state, expected = lr.init(), []
+    for loss in steps["loss"]:
+        expected.append(lr(state, value=loss))
+        state = lr.update(state, value=loss)
+    np.testing.assert_array_equal(steps["learning_rate"], expected)
+    assert np.unique(expected).size > 2
+
+
+def test_a_batch_of_adaptive_schedules_is_refused():
+    batch = jaxlr.reduce_on_plateau(0.1, patience=jnp.array([1, 2]))
+    with pytest.raises(ValueError, match=r"must be one schedule, got a batch of the shape \(2,\)"):
+        train(batch)
 
 
 # Errors.
@@ -561,7 +551,7 @@ def test_a_failed_csv_leaves_the_old_file(tmp_path):
 
 
 def test_summary_is_one_line():
-    rule = EarlyStopping("loss", patience=1, min_delta=100.0)
+    rule = jaxlr.early_stopping("loss", patience=1, min_delta=100.0)
     summary = train(0.1, early_stopping=rule, epochs=5).summary()
     assert "\n" not in summary
     assert summary.startswith("epoch 2, loss ")

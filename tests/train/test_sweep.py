@@ -10,7 +10,6 @@ import optax
 import pytest
 
 import jaxlr
-from jaxlr.train.early_stopping import EarlyStopping
 from jaxlr.train.fit import fit
 from jaxlr.train.runs import Program
 from jaxlr.train.sweep import sweep
@@ -158,6 +157,28 @@ def test_stateful_schedules_have_a_state_for_each_run():
         train([Listening(0.1), 0.1])
 
 
+@pytest.mark.parametrize("monitor", ["value", "validation_loss"])
+@pytest.mark.parametrize("runs_per_batch", [1, 4])
+def test_adaptive_schedules_listen_to_their_own_runs(monitor, runs_per_batch):
+    """Half of them climb from the third epoch on, and are slowed down by different factors."""
+    schedules = [
+        jaxlr.reduce_on_plateau(
+            jaxlr.piecewise_constant_values_schedule([12], [0.05, after]),
+            factor, patience=1, monitor=monitor,
+        )
+        for after in (0.05, -0.05) for factor in (0.5, 0.9)
+    ]  # fmt: skip
+    settings = {"epochs": 5, "optimizer": optax.sgd}
+    result = train(schedules, runs_per_batch=runs_per_batch, **settings)
+    for index, schedule in enumerate(schedules):
+        one = alone(schedule, **settings)
+        assert_is(result, index, one, rtol=0.0 if runs_per_batch == 1 else 1e-4)
+        rates = one.history.steps["learning_rate"].reshape(5, -1)[:, -1]
+        np.testing.assert_allclose(result.runs["learning_rate"][index, 0], rates, rtol=1e-6)
+    assert len(np.unique(result.runs["learning_rate"][:, 0, -1])) > 2
+    assert "validation_loss" in str(result.table["schedule"][0]) or monitor == "value"
+
+
 # Runs that end.
 
 
@@ -206,7 +227,7 @@ def test_early_stopping_for_each_run(runs_per_batch):
     settings = {
         "epochs": 8,
         "optimizer": optax.sgd,
-        "early_stopping": EarlyStopping("validation_loss", patience=2),
+        "early_stopping": jaxlr.early_stopping("validation_loss", patience=2),
     }
     result = train(schedules, runs_per_batch=runs_per_batch, **settings)
     assert result.status[:, 0].tolist() == ["stopped", "stopped", "trained"]
@@ -275,7 +296,7 @@ def test_halving_does_less_work():
 
 
 def test_a_stopped_run_may_win_a_rung():
-    rule = EarlyStopping("loss", patience=1, min_delta=100.0)
+    rule = jaxlr.early_stopping("loss", patience=1, min_delta=100.0)
     result = halved({2: 3}, early_stopping=rule)  # All stop after two epochs, the first is best.
     assert result.status[:, 0].tolist() == [
         *["dropped"] * 3,
@@ -325,7 +346,7 @@ def test_ranks_and_tables(tmp_path):
 def test_the_memory_of_a_run():
     state = 3 * (3 * 8 + 8) * 4 + 3 * 4  # Adam's two moments beside the parameters; rate, counts
     assert train().bytes_per_run == state
-    rule = EarlyStopping("loss")
+    rule = jaxlr.early_stopping("loss")
     assert train(early_stopping=rule).bytes_per_run == state + (3 * 8 + 8) * 4
 
 
@@ -365,7 +386,11 @@ def test_progress_and_on_epoch(capsys):
         ({"devices": []}, ValueError, "`devices` must have"),
         ({"hyperparameters": {"b2": [0.9]}}, ValueError, "'b2' must have one entry for each of"),
         ({"hyperparameters": {"c": 0.9}}, TypeError, "an open parameter `c`"),
-        ({"early_stopping": EarlyStopping("x")}, ValueError, "`early_stopping`: `monitor` must be"),
+        (
+            {"early_stopping": jaxlr.early_stopping("x")},
+            ValueError,
+            "`early_stopping`: `monitor` must be",
+        ),
     ],
 )
 def test_errors_name_the_argument(change, error, message):
@@ -406,7 +431,7 @@ def test_a_resumed_sweep_is_the_undisturbed_one(tmp_path, number):
         "optimizer": functools.partial(optax.sgd, momentum=0.5),
         "epochs": 5,
         "keep": {2: 3, 3: 2},
-        "early_stopping": EarlyStopping("validation_loss", patience=2),
+        "early_stopping": jaxlr.early_stopping("validation_loss", patience=2),
         "seeds": 2,
     }
     interrupted_after(number, checkpoint=tmp_path, **settings)

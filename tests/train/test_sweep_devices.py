@@ -16,9 +16,8 @@ PROGRAM = """
 import sys
 sys.path.insert(0, sys.argv[1])
 import functools
-import jax, numpy as np, optax
+import jax, jaxlr, numpy as np, optax
 import test_sweep as t
-from jaxlr.train.early_stopping import EarlyStopping
 
 def save(path, result):
     best = result.best().index
@@ -29,7 +28,8 @@ def save(path, result):
 MANY = """
 settings = dict(
     optimizer=functools.partial(optax.sgd, momentum=0.5), epochs=5, seeds=[0, 3],
-    early_stopping=EarlyStopping("validation_loss", patience=2), runs_per_batch=int(sys.argv[4]))
+    early_stopping=jaxlr.early_stopping("validation_loss", patience=2),
+    runs_per_batch=int(sys.argv[4]))
 settings |= dict(keep={2: 4, 3: 3}) if sys.argv[5] == "keep" else {}
 rates = [0.01, 1e30, 0.02, 0.03, 0.1, 0.2, -0.01]
 result = t.train(rates, **settings)

@@ -43,3 +43,22 @@ assert_type(own_formula(0.1), jaxlr.Schedule)
 assert_type(own_recipe(0.1), jaxlr.Schedule)
 own_formula()  # type: ignore[call-arg]
 own_recipe(0.1, 0.2)  # type: ignore[call-arg]
+
+adaptive = jaxlr.reduce_on_plateau(lr, factor=0.5, patience=3)
+assert_type(adaptive, jaxlr.AdaptiveSchedule)
+assert_type(adaptive(adaptive.init(), value=1.0), jax.Array)
+assert_type(jaxlr.parse("greedy(0.1, 0.01, 1.0)", jaxlr.AdaptiveSchedule), jaxlr.AdaptiveSchedule)
+assert_type(jaxlr.early_stopping("loss", patience=3), jaxlr.EarlyStopping)
+jaxlr.reduce_on_plateau(0.1)
+jaxlr.reduce_on_plateau(lambda count: 0.1)
+jaxlr.reduce_on_plateau(0.1, mode="least")  # type: ignore[arg-type]
+jaxlr.reduce_on_plateau(0.1, rtol=0.1)  # type: ignore[call-arg]
+jaxlr.greedy(0.1)  # type: ignore[call-arg]
+
+
+@jaxlr.adaptive_schedule(start=dict)
+def own_rule(memory: Any, metric: Any, scale: Any, base: Any, schedule: jaxlr.Base) -> Any:
+    return memory, scale / 2
+
+
+assert_type(own_rule(0.1), jaxlr.AdaptiveSchedule)

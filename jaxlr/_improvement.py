@@ -1,0 +1,52 @@
+"""What makes a metric better than the best one: shared by all that watches one."""
+
+from typing import Annotated, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike
+
+from jaxlr import _numerics
+from jaxlr._parameters import Number, Whole
+
+__all__ = ["Mode", "Patience", "Threshold", "ThresholdMode", "improves", "none_yet"]
+
+Mode = Literal["min", "max"]
+ThresholdMode = Literal["rel", "abs", "signed"]
+
+Patience = Annotated[
+    ArrayLike, Whole("Patience 1 acts on the first metric that is no improvement.", least=1.0)
+]
+Threshold = Annotated[ArrayLike, Number("0 takes every improvement.", least=0.0)]
+
+
+def none_yet() -> jax.Array:
+    """The best metric before there is one: infinity, in either mode."""
+    return jnp.asarray(np.inf, _numerics.float_dtype())
+
+
+def improves(
+    metric: ArrayLike,
+    best: jax.Array,
+    threshold: ArrayLike,
+    mode: Mode,
+    threshold_mode: ThresholdMode,
+) -> jax.Array:
+    """Tells whether a metric beats the best one by more than the threshold.
+
+    The first finite metric does; one that is not finite never does.
+    """
+    metric = jnp.asarray(_numerics.as_float(metric))
+    threshold = _numerics.as_float(threshold)
+    there_is_one = jnp.isfinite(best)
+    best = jnp.where(there_is_one, best, 0.0)
+    way = -1.0 if mode == "min" else 1.0
+    if threshold_mode == "abs":
+        bar = best + way * threshold
+    elif threshold_mode == "rel":
+        bar = best * (1.0 + way * jnp.sign(best) * threshold)
+    else:
+        bar = best * (1.0 + way * threshold)
+    beats = metric < bar if mode == "min" else metric > bar
+    return jnp.isfinite(metric) & (beats | ~there_is_one)

@@ -1,0 +1,128 @@
+"""When to stop training: a small state machine that watches one metric.
+
+>>> import jaxlr
+>>> rule = jaxlr.early_stopping("validation_loss", patience=2)
+>>> watch = rule.init()
+>>> for value in [3.0, 1.0, 2.0, 1.0]:
+...     watch = rule.update(watch, value)
+>>> float(watch.best), int(watch.stale), bool(rule.stops(watch))
+(1.0, 2, True)
+
+The state is a pytree of arrays and the rule a pytree of its numbers, so that both go through
+``jax.jit``, ``jax.lax.scan`` and ``jax.vmap``: many runs at once, each with a patience of its own.
+What to do when a rule stops, such as to go back to the best parameters, is left to the trainer:
+right after an improvement ``watch.stale`` is 0.
+"""
+
+from collections.abc import Callable
+from typing import Any, Concatenate, NamedTuple, ParamSpec
+
+import jax
+import jax.numpy as jnp
+from jax.typing import ArrayLike
+
+from jaxlr import _numerics
+from jaxlr._family import Constructor, Parametric, constructor_of
+from jaxlr._improvement import Mode, Patience, Threshold, improves, none_yet
+
+__all__ = ["EarlyStopping", "Watch", "early_stopping"]
+
+P = ParamSpec("P")
+
+
+class Watch(NamedTuple):
+    """What an early stopping rule has seen; nothing changes it any more once it has stopped.
+
+    Attributes:
+      seen: the number of values.
+      best: the best value; infinite before there is one.
+      stale: the number of values since then, or since the beginning. It is 0 right after an
+        improvement.
+      stopped: whether patience has been over.
+    """
+
+    seen: jax.Array
+    best: jax.Array
+    stale: jax.Array
+    stopped: jax.Array
+
+
+class EarlyStopping(Parametric):
+    """A rule when to stop, made by :func:`early_stopping`; a pytree of its numbers."""
+
+    __slots__ = ()
+    _arguments = ("watch", "value")
+
+    @property
+    def monitor(self) -> str:
+        """The name of the metric to watch."""
+        name: str = self.params["monitor"]
+        return name
+
+    def init(self) -> Watch:
+        """Returns the state before the first value."""
+        zero = jnp.zeros((), jnp.int32)
+        return Watch(zero, none_yet(), zero, jnp.zeros((), bool))
+
+    def update(self, watch: Watch, value: ArrayLike) -> Watch:
+        """Returns the state after one more value."""
+        formula = self.as_arrays()._convert()
+        after: Watch = formula.family.function(watch, value, **formula.params)
+        return jax.tree.map(lambda old, new: jnp.where(watch.stopped, old, new), watch, after)
+
+    def stops(self, watch: Watch) -> jax.Array:
+        """Tells whether training is to stop; once it is, it stays so."""
+        return watch.stopped
+
+
+def _rule(function: Callable[Concatenate[Any, Any, P], Watch], /) -> Constructor[P, EarlyStopping]:
+    constructor: Any = constructor_of(function, EarlyStopping, None)
+    return constructor
+
+
+@_rule
+def early_stopping(
+    watch: Watch,
+    value: ArrayLike,
+    monitor: str = "validation_loss",
+    *,
+    mode: Mode = "min",
+    patience: Patience = 5,
+    min_delta: Threshold = 0.0,
+) -> Watch:
+    """Stops training when a metric has not improved for some time.
+
+    A value that is NaN or infinite is no improvement.
+
+    Args:
+      monitor: the name of the metric: for ``jaxlr.train.fit`` a column of the history of epochs,
+        such as ``"loss"``, ``"validation_loss"`` or ``"validation_accuracy"``.
+      mode: ``"min"`` if less is better, ``"max"`` if more is.
+      patience: the number of values in a row without improvement at which to stop, at least 1.
+      min_delta: an improvement is a change by more than this.
+
+    Returns:
+      The rule, with ``init()``, ``update(watch, value)`` and ``stops(watch)``.
+
+    Raises:
+      ValueError: if a number is out of range.
+
+    >>> import jax, jax.numpy as jnp, jaxlr
+    >>> @jax.jit
+    ... @jax.vmap  # One run for each patience.
+    ... def run(rule):
+    ...     def epoch(watch, loss):
+    ...         return rule.update(watch, loss), None
+    ...     return jax.lax.scan(epoch, rule.init(), jnp.array([3.0, 1.0, 2.0, 2.0, 0.5]))[0]
+    >>> watch = run(jax.vmap(lambda p: jaxlr.early_stopping(patience=p))(jnp.array([1, 2, 3])))
+    >>> print(watch.best, watch.seen, watch.stopped)
+    [1.  1.  0.5] [3 4 5] [ True  True False]
+
+    References:
+      Prechelt, `Early Stopping - But When? <https://doi.org/10.1007/3-540-49430-8_3>`_, 1998; the
+      names are those of ``keras.callbacks.EarlyStopping``
+    """
+    improved = improves(value, watch.best, min_delta, mode, "abs")
+    stale = jnp.where(improved, 0, watch.stale + 1)
+    best = jnp.where(improved, _numerics.as_float(value), watch.best)
+    return Watch(watch.seen + 1, best, stale, watch.stopped | (stale >= patience))
