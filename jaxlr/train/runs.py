@@ -410,7 +410,7 @@ class Trainer:
             leaves = [jnp.asarray(record[name]) for name in names]
             watch = jax.tree.unflatten(structure, leaves)
         status, epochs, best_epoch = (record[x] for x in ("status", "epochs", "best_epoch"))
-        packed = Runs(*state, kept, watch, status, epochs, best_epoch)
+        packed = Runs(state[0], state[1], kept, watch, status, epochs, best_epoch)
         return self.keep(packed, kept) if len(kept) < len(self.seeds) else self._spread(packed)
 
     def _spread(self, packed: Runs) -> Runs:
