@@ -1,6 +1,7 @@
 """Draws the gallery: a page with a picture, the formula and the references of every family.
 
-Run it as ``python docs/draw_gallery.py``; it writes ``docs/gallery.md`` and the pictures beside it.
+Run it as ``python docs/draw_gallery.py``; it writes ``docs/gallery.md`` and the pictures beside it,
+and the picture of ``docs/search.md``.
 All but the settings in the pictures is read off the families themselves.
 """
 
@@ -8,9 +9,12 @@ import inspect
 import re
 from pathlib import Path
 
+import jax
+
 import jaxlr
 from jaxlr._files import write_whole
-from jaxlr.plot import plot_schedules, save
+from jaxlr.plot import plot_batch, plot_schedules, save
+from jaxlr.search import random_schedules
 
 STEPS = 1000
 
@@ -195,6 +199,12 @@ def section(name: str) -> str:
     return "\n\n".join(parts)
 
 
+def draw_random_schedules(path: Path) -> None:
+    """Draws the picture of docs/search.md."""
+    batch = random_schedules(jax.random.key(0), 50, total_steps=STEPS, peak=1.0)
+    save(plot_batch(batch, STEPS), path, dpi=72)
+
+
 def main() -> None:
     """Draws every picture and writes the page."""
     folder = Path(__file__).parent
@@ -206,6 +216,7 @@ def main() -> None:
         schedules = [jaxlr.parse(text) for text in DRAWN[name]]
         labels = dict(zip(DRAWN[name], schedules, strict=True))
         save(plot_schedules(labels, STEPS), folder / "gallery" / f"{name}.png", dpi=72)
+    draw_random_schedules(folder / "gallery" / "random_schedules.png")
     head = (
         "# Gallery\n\nEvery family over the first 1000 steps, drawn by `python "
         "docs/draw_gallery.py`. `help(jaxlr.NAME)` has the arguments."

@@ -1,5 +1,6 @@
 """jaxlr: learning-rate schedules as data, for JAX and optax."""
 
+from jaxlr import search
 from jaxlr._parameters import *
 from jaxlr.adaptive import *
 from jaxlr.batch import *
@@ -8,5 +9,6 @@ from jaxlr.schedule import *
 from jaxlr.schedules import *
 from jaxlr.state import *
 from jaxlr.stopping import *
+from jaxlr.units import *
 
 __version__ = "0.1.0"

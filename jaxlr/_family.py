@@ -113,6 +113,11 @@ class Parametric:
             self._arrays._arrays = self._arrays
         return self._arrays
 
+    @classmethod
+    def _constructors(cls) -> Mapping[str, Callable[..., Any]]:
+        """What names stand for in texts and dicts of this kind."""
+        return constructors()
+
     def _expand(self) -> Self:
         """Follows recipes down to a formula."""
         while self.family.is_recipe:
@@ -172,7 +177,7 @@ class Parametric:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """Builds what :meth:`to_dict` described, with all checks."""
-        made = _text.from_dict(data, constructors())
+        made = _text.from_dict(data, cls._constructors())
         if not isinstance(made, cls):
             raise ValueError(f"`data` must describe a {cls.__name__}, got {data!r}.")
         return made
@@ -209,6 +214,8 @@ def _same(a: Any, b: Any) -> bool:
         return True
     if not _numerics.known([a, b]):
         return False
+    if isinstance(a, str | bool) or isinstance(b, str | bool):
+        return type(a) is type(b) and bool(a == b)
     x, y = np.asarray(a), np.asarray(b)
     if isinstance(a, float) != isinstance(b, float):
         x, y = (np.asarray(z, np.float32) if isinstance(z, float) else z for z in (a, b))
@@ -218,6 +225,8 @@ def _same(a: Any, b: Any) -> bool:
 def _fingerprint(leaf: Any) -> Any:
     if not _numerics.known(leaf):
         return id(leaf)
+    if isinstance(leaf, str | bool):
+        return leaf
     return np.asarray(leaf, np.float32).tobytes()
 
 
@@ -229,6 +238,7 @@ class Family:
       function: the function. A formula takes the arguments of its kind first; a recipe does not.
       made: what its constructor makes.
       is_recipe: whether it is a recipe.
+      elementwise: whether arrays of parameters stand for as many members, without ``jax.vmap``.
       signature: the signature of the constructor.
       kinds: what each parameter may be.
       constructor: makes a parametric of this family.
@@ -243,6 +253,7 @@ class Family:
         function: Callable[..., Any],
         made: type[Parametric],
         check: Callable[..., None] | None = None,
+        elementwise: bool = False,
     ):
         parameters = list(inspect.signature(function).parameters.values())
         for parameter in parameters:
@@ -255,6 +266,7 @@ class Family:
         self.function = function
         self.made = made
         self.is_recipe = not parameters or parameters[0].name != made._arguments[0]
+        self.elementwise = elementwise
         own = parameters if self.is_recipe else parameters[len(made._arguments) :]
         self.signature = inspect.Signature(own)
         kinds = _parameters.kinds_of(function)
@@ -263,22 +275,30 @@ class Family:
 
     def build(self, *args: Any, **kwargs: Any) -> Any:
         """Makes a parametric of this family from checked parameters."""
+        given = self.bind(*args, **kwargs)
+        parameters = {name: self.stored(name, value) for name, value in given.items()}
+        if self._check is not None and _numerics.known(parameters):
+            self._check(**parameters)
+        return self.made._of(self, parameters)
+
+    def bind(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Returns the arguments of a call by name, those left out with their defaults."""
         try:
             bound = self.signature.bind(*args, **kwargs)
         except TypeError as error:
             raise TypeError(f"{self.name}: {error}. It takes {self._parameters_text()}.") from None
         bound.apply_defaults()
-        parameters = bound.arguments
-        for name, value in parameters.items():
-            where = f"{self.name}: `{name}`"
-            if value is None and self.signature.parameters[name].default is None:
-                continue
-            parameters[name] = self.kinds[name].store(where, value)
-            if _numerics.known(parameters[name]):
-                self.kinds[name].check(where, parameters[name])
-        if self._check is not None and _numerics.known(parameters):
-            self._check(**parameters)
-        return self.made._of(self, parameters)
+        return bound.arguments
+
+    def stored(self, name: str, value: Any) -> Any:
+        """Returns one argument as a parametric keeps it, checked if it is known."""
+        if value is None and self.signature.parameters[name].default is None:
+            return None
+        where, kind = f"{self.name}: `{name}`", self.kinds[name]
+        value = kind.store(where, value)
+        if _numerics.known(value):
+            kind.check(where, value)
+        return value
 
     def _parameters_text(self) -> str:
         parameters = self.signature.parameters.values()
@@ -292,10 +312,13 @@ _FAMILIES: dict[str, Family] = {}
 
 
 def constructor_of(
-    function: Callable[..., Any], made: type[Made], check: Callable[..., None] | None
+    function: Callable[..., Any],
+    made: type[Made],
+    check: Callable[..., None] | None,
+    elementwise: bool = False,
 ) -> Constructor[..., Made]:
     """Makes a family of a function, enters it in the register, and returns its constructor."""
-    family = Family(function, made, check)
+    family = Family(function, made, check, elementwise)
     known = _FAMILIES.get(family.name)
     if known is not None and known.function.__module__ != function.__module__:
         raise ValueError(

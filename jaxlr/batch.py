@@ -38,10 +38,10 @@ import numpy.typing as npt
 from jax.typing import ArrayLike
 
 from jaxlr import _numerics, _text
-from jaxlr._family import same_tree
+from jaxlr._family import Parametric, same_tree
 from jaxlr.schedule import Schedule
 
-__all__ = ["Batch", "concatenate", "grid", "stack", "zipped"]
+__all__ = ["Batch", "batched", "concatenate", "grid", "stack", "zipped"]
 
 _MOST_ROWS = 20
 _MOST_WIDTH = 30
@@ -310,6 +310,61 @@ def stack(schedules: Iterable[Schedule], table: Mapping[str, npt.ArrayLike] | No
         list(map(_expanded, together)),
         _checked(table, len(members)),
     )
+
+
+def batched(schedules: Schedule, table: Mapping[str, npt.ArrayLike] | None = None) -> Batch:
+    """Makes a batch of one schedule with batched leaves, such as ``jax.vmap`` returns.
+
+    Args:
+      schedules: a schedule all leaves of which have a first axis more, with a row for each member.
+      table: columns to keep with the batch, as for :func:`stack`.
+
+    Returns:
+      The batch. Numbers of the host are brought to the form that is evaluated at once where the
+      family is a formula or an elementwise recipe; any other recipe is followed for each member.
+
+    Raises:
+      ValueError: if the leaves have no or not one number of rows, or a column has another length.
+
+    >>> import jax, jax.numpy as jnp, jaxlr
+    >>> peaks = jnp.array([1.0, 2.0])
+    >>> jaxlr.batched(jax.vmap(lambda peak: jaxlr.linear_schedule(peak, 0.0, 4))(peaks))(2)
+    Array([0.5, 1. ], dtype=float32)
+    """
+    leaves = jax.tree.leaves(schedules)
+    sizes = {np.shape(leaf)[:1] for leaf in leaves}
+    if len(sizes) != 1 or sizes <= {(), (0,)}:
+        raise ValueError(
+            f"`schedules` must have leaves with one row for each member, got {schedules!r}. "
+            "jaxlr.stack makes a batch of single schedules."
+        )
+    ((size,),) = sizes
+    columns, layout = _checked(table, size), _Layout(np.zeros(size))
+    if not _numerics.on_host(*leaves):
+        return Batch._make(layout, [schedules], None, columns)
+    # An integer beyond int32 becomes a float in its own member, but in a stack in all.
+    exact = all(_is_integer(leaf) == _is_integer(_numerics.as_number(leaf)) for leaf in leaves)
+    if exact and _is_elementwise(schedules):
+        arrays = jax.tree.map(
+            lambda leaf: leaf if np.ndim(leaf) else np.full(size, leaf),
+            schedules._expand()._convert(),
+        )
+        return _batch(layout, [schedules], [arrays], columns)
+    rows = (functools.partial(_item, row=row) for row in range(size))
+    return stack((jax.tree.map(item, schedules) for item in rows), columns)
+
+
+def _is_elementwise(parametric: Parametric) -> bool:
+    """Tells whether many of a structure are brought at once to the form that is evaluated."""
+    family = parametric.family
+    within = jax.tree.leaves(
+        parametric, is_leaf=lambda x: isinstance(x, Parametric) and x is not parametric
+    )
+    if family.is_recipe and not (
+        family.elementwise and all(np.ndim(leaf) == 1 for leaf in jax.tree.leaves(parametric))
+    ):
+        return False
+    return all(_is_elementwise(part) for part in within if isinstance(part, Parametric))
 
 
 def _expanded(members: Sequence[Schedule]) -> Schedule:

@@ -1,4 +1,4 @@
-"""The command line: ``jaxlr list``, ``jaxlr show``, ``jaxlr train``.
+"""The command line: ``jaxlr list``, ``jaxlr show``, ``jaxlr sample``, ``jaxlr train``.
 
 ``python -m jaxlr`` is the same. Schedules are named by their texts, as :func:`jaxlr.parse` reads
 them; ``total_steps`` and ``steps_per_epoch`` stand for the numbers of updates.
@@ -7,6 +7,7 @@ them; ``total_steps`` and ``steps_per_epoch`` stand for the numbers of updates.
 import argparse
 import functools
 import sys
+import typing
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 
 import jaxlr
+from jaxlr import search
 
 __all__ = ["main"]
 
@@ -44,6 +46,16 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--steps", type=int, default=1000, help="how far to draw (%(default)s)")
     command.add_argument("--out", metavar="FILE", help="write a picture, such as schedule.png")
     command.set_defaults(command=_show)
+
+    command = commands.add_parser("sample", help="draw schedules from a space, one on each line")
+    command.add_argument(
+        "space", help="the text of a schedule with uniform(0.1, 0.9) or the like for numbers"
+    )
+    command.add_argument("-n", type=int, default=1, help="how many (%(default)s)")
+    command.add_argument("--total-steps", type=int, default=1000, help="(%(default)s)")
+    command.add_argument("--seed", type=int, default=0, help="(%(default)s)")
+    command.add_argument("--method", default="random", choices=typing.get_args(search.Method))
+    command.set_defaults(command=_sample)
 
     command = commands.add_parser("train", help="train a classifier of images under a schedule")
     command.add_argument("--data", default="digits", help="digits, mnist or fashion-mnist")
@@ -90,6 +102,14 @@ def _show(options: argparse.Namespace) -> None:
     if options.out is not None:
         save(plot_schedules(schedules, options.steps), options.out)
         print(f"wrote {options.out}")
+
+
+def _sample(options: argparse.Namespace) -> None:
+    import jax
+
+    space = search.parse_space(options.space, total_steps=options.total_steps)
+    for lr in search.sample(jax.random.key(options.seed), space, options.n, options.method):
+        print(lr)
 
 
 def _train(options: argparse.Namespace) -> None:

@@ -70,11 +70,11 @@ class Curve(Parametric):
 
 
 @overload
-def curve(function: Callable[P, Curve], /) -> Constructor[P, Curve]: ...
-@overload
 def curve(
     function: Callable[Concatenate[Any, Any, Any, P], ArrayLike], /
 ) -> Constructor[P, Curve]: ...
+@overload
+def curve(function: Callable[P, Curve], /) -> Constructor[P, Curve]: ...
 def curve(function: Any, /) -> Any:
     """Makes a family of curves out of a function.
 

@@ -12,11 +12,12 @@ import numpy.typing as npt
 from jax.typing import ArrayLike
 
 from jaxlr._files import write_whole
+from jaxlr.batch import Batch
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["plot_history", "plot_schedules", "plot_sweep", "save", "text_plot"]
+__all__ = ["plot_batch", "plot_history", "plot_schedules", "plot_sweep", "save", "text_plot"]
 
 Curve = Callable[[ArrayLike], ArrayLike]
 
@@ -46,9 +47,7 @@ def plot_schedules(
         schedules = [schedules]
     if not isinstance(schedules, Mapping):
         schedules = {_shortened(repr(schedule)): schedule for schedule in schedules}
-    if steps < 1:
-        raise ValueError(f"`steps` must be at least 1, got {steps}.")
-    counts = np.unique(np.linspace(0, steps - 1, min(steps, _MOST_POINTS)).astype(np.int64))
+    counts = _counts(steps)
     figure = _figure(1)
     axes = figure.axes[0]
     for label, schedule in schedules.items():
@@ -58,6 +57,42 @@ def plot_schedules(
     figure.set_figheight(3.6 + 0.2 * len(schedules))
     figure.legend(loc="outside lower left", fontsize="x-small", frameon=False)
     return figure
+
+
+def plot_batch(batch: Batch, steps: int) -> "Figure":
+    """Draws all schedules of a batch over the first ``steps`` counts, each family in its color.
+
+    Args:
+      batch: the batch.
+      steps: the number of counts; at most 2000 of them, evenly spread, are evaluated.
+
+    Returns:
+      A matplotlib figure.
+
+    >>> import jax
+    >>> from jaxlr.plot import plot_batch
+    >>> from jaxlr.search import random_schedules
+    >>> batch = random_schedules(jax.random.key(0), 50, total_steps=100, peak=0.1)
+    >>> len(plot_batch(batch, steps=100).axes[0].get_lines())
+    50
+    """
+    counts = _counts(steps)
+    curves, names = np.asarray(batch(counts)), np.array([lr.family.name for lr in batch])
+    figure = _figure(1)
+    axes = figure.axes[0]
+    for number, name in enumerate(dict.fromkeys(names.tolist())):
+        lines = axes.plot(counts, curves[names == name].T, color=f"C{number}", linewidth=0.8)
+        lines[0].set_label(name)
+    axes.set_xlabel("step")
+    axes.set_ylabel("value")
+    axes.legend(fontsize="x-small")
+    return figure
+
+
+def _counts(steps: int) -> npt.NDArray[np.int64]:
+    if steps < 1:
+        raise ValueError(f"`steps` must be at least 1, got {steps}.")
+    return np.unique(np.linspace(0, steps - 1, min(steps, _MOST_POINTS)).astype(np.int64))
 
 
 def _shortened(text: str, most: int = 90) -> str:

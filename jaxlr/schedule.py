@@ -37,7 +37,7 @@ without one is taken as it is.
 import functools
 from collections.abc import Callable
 from types import UnionType
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, overload
+from typing import Any, Concatenate, ParamSpec, Protocol, Self, TypeVar, overload
 
 import jax
 import jax.numpy as jnp
@@ -52,7 +52,48 @@ P = ParamSpec("P")
 Made = TypeVar("Made", bound=Parametric)
 
 
-class Schedule(Parametric):
+class Arithmetic(Parametric):
+    """What has sums and products by operators: families like all others, which are registered."""
+
+    __slots__ = ()
+
+    __array_ufunc__ = None  # A NumPy number on the left leaves the operation to the schedule.
+
+    def __add__(self, other: Any) -> Self:
+        return self._combine("add_schedules", self, other)
+
+    def __radd__(self, other: Any) -> Self:
+        return self._combine("add_schedules", other, self)
+
+    def __sub__(self, other: Any) -> Self:
+        return self._combine("add_schedules", self, -other)
+
+    def __rsub__(self, other: Any) -> Self:
+        return self._combine("add_schedules", other, -self)
+
+    def __neg__(self) -> Self:
+        return self * -1
+
+    def __mul__(self, other: Any) -> Self:
+        return self._combine("multiply_schedules", self, other)
+
+    def __rmul__(self, other: Any) -> Self:
+        return self._combine("multiply_schedules", other, self)
+
+    def __truediv__(self, other: Any) -> Self:
+        if callable(other):
+            return NotImplemented
+        return self * (1 / other)
+
+    @classmethod
+    def _combine(cls, name: str, first: Any, second: Any) -> Any:
+        """A sum or a product; one that is continued gets another term."""
+        same = isinstance(first, cls) and first.family.name == name
+        terms = first.params["schedules"] if same else (first,)
+        return cls._constructors()[name]([*terms, second])
+
+
+class Schedule(Arithmetic):
     """A map from an update count to a value that is also a pytree of its parameters.
 
     Schedules come from the constructors of their families, such as
@@ -86,43 +127,6 @@ class Schedule(Parametric):
     def __call__(self, count: ArrayLike) -> jax.Array:
         """Returns the value for update number ``count``, counted from 0."""
         return _evaluate(self.as_arrays(), _numerics.host_count(count))
-
-    # The sums and products are families like all others; the register has them.
-
-    __array_ufunc__ = None  # A NumPy number on the left leaves the operation to the schedule.
-
-    def __add__(self, other: Any) -> "Schedule":
-        return _combine("add_schedules", self, other)
-
-    def __radd__(self, other: Any) -> "Schedule":
-        return _combine("add_schedules", other, self)
-
-    def __sub__(self, other: Any) -> "Schedule":
-        return _combine("add_schedules", self, -other)
-
-    def __rsub__(self, other: Any) -> "Schedule":
-        return _combine("add_schedules", other, -self)
-
-    def __neg__(self) -> "Schedule":
-        return self * -1
-
-    def __mul__(self, other: Any) -> "Schedule":
-        return _combine("multiply_schedules", self, other)
-
-    def __rmul__(self, other: Any) -> "Schedule":
-        return _combine("multiply_schedules", other, self)
-
-    def __truediv__(self, other: Any) -> "Schedule":
-        if callable(other):
-            return NotImplemented
-        return self * (1 / other)
-
-
-def _combine(name: str, first: Any, second: Any) -> Schedule:
-    """A sum or a product; one that is continued gets another term."""
-    same = isinstance(first, Schedule) and first.family.name == name
-    terms = first.params["schedules"] if same else (first,)
-    return constructors(Schedule)[name]([*terms, second])
 
 
 @functools.partial(jax.jit, inline=True)
@@ -191,20 +195,22 @@ class Decorator(Protocol):
     """What :func:`schedule` returns when it is given options only."""
 
     @overload
-    def __call__(self, function: Callable[P, Schedule], /) -> Constructor[P, Schedule]: ...
-    @overload
     def __call__(
         self, function: Callable[Concatenate[Any, P], ArrayLike], /
     ) -> Constructor[P, Schedule]: ...
+    @overload
+    def __call__(self, function: Callable[P, Schedule], /) -> Constructor[P, Schedule]: ...
 
 
-@overload
-def schedule(function: Callable[P, Schedule], /) -> Constructor[P, Schedule]: ...
 @overload
 def schedule(function: Callable[Concatenate[Any, P], ArrayLike], /) -> Constructor[P, Schedule]: ...
 @overload
-def schedule(*, check: Callable[..., None]) -> Decorator: ...
-def schedule(function: Any = None, /, *, check: Any = None) -> Any:
+def schedule(function: Callable[P, Schedule], /) -> Constructor[P, Schedule]: ...
+@overload
+def schedule(
+    *, check: Callable[..., None] | None = None, elementwise: bool = False
+) -> Decorator: ...
+def schedule(function: Any = None, /, *, check: Any = None, elementwise: bool = False) -> Any:
     """Makes a family of schedules out of a function; see the top of this page.
 
     Args:
@@ -213,10 +219,13 @@ def schedule(function: Any = None, /, *, check: Any = None) -> Any:
         schedule.
       check: called as ``check(**parameters)`` by the constructor when all numbers are known, to
         raise a ``ValueError`` about parameters that do not fit together.
+      elementwise: whether a recipe takes arrays of its parameters in place of numbers, and what it
+        returns then has arrays of the numbers that it would return for each. A large batch of such
+        a family is made at once, not one by one.
 
     Returns:
       The constructor ``f(**parameters) -> Schedule``, with the documentation of the function.
     """
     if function is None:
-        return functools.partial(schedule, check=check)
-    return constructor_of(function, Schedule, check)
+        return functools.partial(schedule, check=check, elementwise=elementwise)
+    return constructor_of(function, Schedule, check, elementwise)

@@ -51,3 +51,45 @@ def test_a_batch_is_an_argument_of_compiled_code():
 def test_unequal_lists_are_refused():
     with pytest.raises(ValueError, match="equally long"):
         jaxlr.zipped(jaxlr.constant_schedule, value=[0.1, 0.2], other=[1])
+
+
+def test_a_schedule_with_batched_leaves_becomes_a_batch():
+    peaks, lengths = jnp.array([0.1, 0.2, 0.3]), jnp.array([10, 20, 30])
+    mapped = jax.vmap(lambda peak, steps: jaxlr.cosine_decay_schedule(peak, steps))(peaks, lengths)
+    batch = jaxlr.batched(mapped, {"run": ["a", "b", "c"]})
+    assert batch.table["run"].tolist() == ["a", "b", "c"]
+    np.testing.assert_allclose(batch(COUNTS), jax.vmap(lambda lr: lr(COUNTS))(mapped), rtol=1e-6)
+
+
+@pytest.mark.parametrize("recipe", [jaxlr.exponential_decay, jaxlr.noam_hold_schedule])
+@pytest.mark.parametrize("steps", [[7, 9, 2], [7, 2**40, 2]])
+def test_numbers_of_the_host_are_expanded_as_those_of_each_member(recipe, steps):
+    """Elementwise or one by one, and whether or not all of a stack fit into an int32."""
+    rows = [(0.1, steps[0], 1), (0.2, steps[1], 3), (0.3, steps[2], 2)]
+    columns = map(np.array, zip(*rows, strict=True))
+    names = list(recipe.family.signature.parameters)[:3]
+    defaults = {k: np.full(3, v) for k, v in recipe(*rows[0]).params.items() if k not in names}
+    given = dict(zip(names, columns, strict=True)) | {
+        name: value for name, value in defaults.items() if value.dtype.kind in "if"
+    }
+    batch, expected = jaxlr.batched(recipe(**given)), jaxlr.stack([recipe(*row) for row in rows])
+    assert batch == expected
+    leaves = jax.tree.leaves(batch.as_arrays()), jax.tree.leaves(expected.as_arrays())
+    for mine, theirs in zip(*leaves, strict=True):
+        assert mine.dtype == theirs.dtype
+        np.testing.assert_array_equal(mine, theirs)
+
+
+@pytest.mark.parametrize(
+    "lr",
+    [
+        jaxlr.linear_schedule(1.0, 0.0, 5),
+        jaxlr.linear_schedule(np.array([1.0, 2.0]), 0.0, np.array([5, 6])),
+        jaxlr.linear_schedule(*np.ones((3, 2)), np.ones(3)),
+        jaxlr.wrap(abs),
+    ],
+    ids=["single", "one is single", "unequal", "no numbers"],
+)
+def test_leaves_that_are_no_batch_are_refused(lr):
+    with pytest.raises(ValueError, match=r"`schedules` must have leaves with one row"):
+        jaxlr.batched(lr)

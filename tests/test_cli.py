@@ -4,10 +4,12 @@ import csv
 import subprocess
 import sys
 
+import jax
 import pytest
 
 import jaxlr
 from jaxlr.cli import main
+from jaxlr.search import parse_space, sample
 
 
 def test_list_names_every_family(capsys):
@@ -29,12 +31,24 @@ def test_show_draws_schedules(capsys, tmp_path):
     assert picture.stat().st_size > 1000
 
 
+def test_sample_prints_schedules_that_read_back(capsys):
+    text = "linear_schedule(log_uniform(1e-4, 1e-1), 0, integer(1, total_steps))"
+    assert main(["sample", text, "-n", "5", "--total-steps", "300"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    space = parse_space(text, total_steps=300)
+    assert list(map(jaxlr.parse, lines)) == list(sample(jax.random.key(0), space, 5))
+    assert main(["sample", text, "-n", "5", "--seed", "1", "--method", "sobol"]) == 0
+    assert len(set(capsys.readouterr().out.splitlines()) - set(lines)) == 5
+
+
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [
         (["show", "cosinus(1)"], "`cosinus`"),
         (["show", "constant_schedule()"], "'value'"),
         (["show", "constant_schedule(1)", "--steps", "0"], "`--steps`"),
+        (["sample", "constant_schedule(unifrom(0, 1))"], "`unifrom`"),
+        (["sample", "constant_schedule(uniform(0, 1))", "-n", "0"], "`n`"),
         (["train", "--data", "letters"], "letters"),
         (["train", "--model", "transformer"], "`--model`"),
         (["train", "--recipe", "slow"], "`--recipe`"),

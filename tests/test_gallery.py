@@ -21,7 +21,7 @@ def test_every_family_of_ours_is_drawn():
     gallery = _gallery()
     assert set(gallery.DRAWN) | gallery.NOT_DRAWN == ours
     for name, texts in gallery.DRAWN.items():
-        assert all(jaxlr.parse(text).family.name == name for text in texts)
+        assert name in {jaxlr.parse(text).family.name for text in texts}
 
 
 def test_the_page_is_up_to_date():

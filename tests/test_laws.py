@@ -39,14 +39,16 @@ def test_every_family_has_a_case():
 @every_case
 def test_compiled_and_uncompiled_agree_bitwise(lr):
     counts = np.asarray(COUNTS)
-    # In float64 XLA makes of a power by a constant 2 a product, which differs in the last digit.
-    # The tanh has more products of constants than it can keep XLA from regrouping; the bounds of a
-    # normal distribution that is cut off go through an erf, which XLA folds with other digits.
-    inexact = any(name in lr.family.name for name in ("tanh", "noise"))
-    ulp = 2 if jax.config.jax_enable_x64 or inexact else 0
     closed, handed = jax.jit(lr), jax.jit(lambda lr, counts: lr(counts))
-    np.testing.assert_array_max_ulp(np.asarray(closed(counts)), curve(lr), ulp)
-    np.testing.assert_array_max_ulp(np.asarray(handed(lr.as_arrays(), counts)), curve(lr), ulp)
+    for values in (closed(counts), handed(lr.as_arrays(), counts)):
+        if "noise" in lr.family.name:
+            # XLA folds the erf of the bounds with other digits, in float32 under x64 too.
+            np.testing.assert_allclose(values, curve(lr), rtol=5e-7)
+            continue
+        # In float64 XLA makes of a power by a constant 2 a product, which differs in the last
+        # digit. The tanh has more products of constants than it can keep XLA from regrouping.
+        ulp = 2 if jax.config.jax_enable_x64 or "tanh" in lr.family.name else 0
+        np.testing.assert_array_max_ulp(np.asarray(values), curve(lr), ulp)
 
 
 @every_case
@@ -129,7 +131,7 @@ def test_gradients_agree_with_differences(lr):
         pytest.skip("a staircase has corners everywhere that matter")
     if "noise" in lr.family.name:
         pytest.skip("a seed has no neighbours")
-    gradients = jax.tree.leaves(jax.grad(lambda lr: lr(count))(floats))
+    gradients = jax.tree.leaves(jax.jit(jax.grad(lambda lr: lr(count)))(floats))
     for i, (leaf, gradient) in enumerate(zip(leaves, gradients, strict=True)):
         for j in range(leaf.size):
             step = np.zeros(leaf.size, np.float32)
@@ -145,17 +147,21 @@ def test_gradients_agree_with_differences(lr):
 
 @every_numeric_case
 def test_every_number_can_be_batched(lr):
-    """vmap over each leaf alone equals a loop over its values."""
+    """A batch of schedules, each with another number doubled, equals a loop over them."""
     leaves, structure = jax.tree.flatten(jax.tree.map(jnp.asarray, lr))
-    counts = np.asarray(COUNTS)
-    for i, leaf in enumerate(leaves):
-        batch = jnp.stack([leaf, 2 * leaf, leaf])
+    counts, every = np.asarray(COUNTS), range(len(leaves))
 
-        def values(leaf, i=i):
-            return jax.tree.unflatten(structure, [*leaves[:i], leaf, *leaves[i + 1 :]])(counts)
+    def values(*leaves):
+        return jax.tree.unflatten(structure, leaves)(counts)
 
-        expected = [jax.jit(values)(leaf) for leaf in batch]
-        np.testing.assert_allclose(jax.vmap(values)(batch), expected, rtol=2e-6, atol=1e-7)
+    schedules = [[2 * x if i == j else x for i, x in enumerate(leaves)] for j in every]
+    batch = [jnp.stack(column) for column in zip(*schedules, strict=True)]
+    expected = [jax.jit(values)(*each) for each in schedules]
+    np.testing.assert_allclose(jax.jit(jax.vmap(values))(*batch), expected, rtol=2e-6, atol=1e-7)
+    for i in every:  # Each alone, beside numbers that are not batched; only traced, to be fast.
+        one = [batch[j] if i == j else leaves[j] for j in every]
+        alone = jax.vmap(values, in_axes=[0 if i == j else None for j in every])
+        assert jax.eval_shape(alone, *one).shape == (len(every), len(counts))
 
 
 @every_numeric_case

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import jaxlr
-from jaxlr.plot import plot_history, plot_schedules, save, text_plot
+from jaxlr.plot import plot_batch, plot_history, plot_schedules, save, text_plot
 
 
 def test_curves_are_drawn_with_their_values():
@@ -21,6 +21,19 @@ def test_curves_are_drawn_with_their_values():
     ]
     long = plot_schedules(lr, steps=10**9).axes[0].get_lines()[0].get_xdata()
     assert (long[0], long[-1], len(long)) == (0, 10**9 - 1, 2000)
+
+
+def test_a_batch_is_drawn_with_a_color_for_each_family():
+    pytest.importorskip("matplotlib")
+    lines = jaxlr.grid(jaxlr.linear_schedule, init_value=[1, 2], end_value=0, transition_steps=[50])
+    batch = jaxlr.concatenate([lines, jaxlr.stack([jaxlr.step_decay(1.0, 30)]), lines])
+    axes = plot_batch(batch, steps=100).axes[0]
+    drawn = axes.get_lines()
+    assert [line.get_color() for line in drawn] == ["C0"] * 4 + ["C1"]
+    np.testing.assert_allclose(drawn[1].get_ydata(), batch[1](np.arange(100)), rtol=1e-6)
+    np.testing.assert_allclose(drawn[4].get_ydata(), batch[2](np.arange(100)), rtol=1e-6)
+    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert labels == ["linear_schedule", "step_decay"]
 
 
 def test_a_run_is_drawn_with_its_rate_loss_and_validation():

@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 
-@schedule
+@schedule(elementwise=True)
 def rex_schedule(
     init_value: Value, decay_steps: Steps, end_value: Value = 0.0, beta: Fraction = 0.5
 ) -> Schedule:
@@ -68,7 +68,7 @@ def rex_schedule(
     return transition_schedule(init_value, end_value, decay_steps, curves.rex(beta))
 
 
-@schedule
+@schedule(elementwise=True)
 def tanh_decay_schedule(
     init_value: Value,
     decay_steps: Steps,
@@ -113,7 +113,7 @@ def tanh_decay_schedule(
     return transition_schedule(init_value, end_value, decay_steps, curve)
 
 
-@schedule
+@schedule(elementwise=True)
 def k_decay_schedule(
     init_value: Value,
     decay_steps: Steps,
@@ -272,7 +272,7 @@ def hyperbolic_decay_schedule(
     return blend(init_value, infimum, depth.over, above)
 
 
-@schedule(check=_check_bound)
+@schedule(check=_check_bound, elementwise=True)
 def exp_hyperbolic_decay_schedule(
     init_value: Positive,
     decay_steps: Steps,

@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 
-@schedule
+@schedule(elementwise=True)
 def exponential_decay(
     init_value: Value,
     transition_steps: Period,
@@ -77,7 +77,7 @@ def exponential_decay(
     )
 
 
-@schedule
+@schedule(elementwise=True)
 def natural_exponential_decay(
     init_value: Value,
     transition_steps: Period,
@@ -115,7 +115,7 @@ def natural_exponential_decay(
     return _decay_by(rate, init_value, transition_steps, transition_begin, staircase, end_value)
 
 
-@schedule
+@schedule(elementwise=True)
 def step_decay(
     init_value: Value,
     step_size: Period,
@@ -293,7 +293,7 @@ def inverse_sqrt_schedule(
     return as_float(init_value) / jnp.sqrt(jnp.maximum(time, 1.0))
 
 
-@schedule
+@schedule(elementwise=True)
 def inverse_power_decay_schedule(
     init_value: Value, timescale: Period, power: NonNegative = 1.0
 ) -> Schedule:
@@ -334,7 +334,7 @@ def _shifted_power(
     return as_float(init_value) * twofold_power(time, exponent)
 
 
-@schedule
+@schedule(elementwise=True)
 def power_decay_schedule(
     init_value: Value,
     amplitude: Positive,

@@ -1,7 +1,7 @@
 """Schedules that are given at some counts."""
 
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import jax
@@ -42,6 +42,7 @@ __all__ = [
     "piecewise_curve_schedule",
     "piecewise_interpolate_schedule",
     "table_schedule",
+    "tabulate",
 ]
 
 Values = Annotated[
@@ -203,7 +204,7 @@ def piecewise_constant_values_schedule(
     boundaries: Boundaries,
     values: Values,
     switch: Literal["at", "after"] = "at",
-) -> Any:
+) -> ArrayLike:
     r"""One of some values, each from a boundary to the next.
 
     .. math::
@@ -291,7 +292,7 @@ def _check_table(*, values: ArrayLike, **_: Any) -> None:
 
 
 @schedule(check=_check_table)
-def table_schedule(count: jax.Array, values: Values, steps_per_value: Period = 1) -> Any:
+def table_schedule(count: jax.Array, values: Values, steps_per_value: Period = 1) -> ArrayLike:
     r"""The values of a list, each for the same number of steps.
 
     .. math::
@@ -317,6 +318,49 @@ def table_schedule(count: jax.Array, values: Values, steps_per_value: Period = 1
     values = jnp.asarray(values)
     entry = whole_periods(count, steps_per_value)
     return values[jnp.minimum(entry, as_steps(entry, values.size - 1)[1]).astype(int)]
+
+
+def tabulate(
+    function: Callable[..., float],
+    num_values: int,
+    steps_per_value: ArrayLike = 1,
+    init_value: float | None = None,
+) -> Schedule:
+    """The values of any Python function, such as one of the epoch, as a schedule.
+
+    The function runs on the host, once for each value, so it may have ``if`` and ``math`` and
+    whatever else JAX cannot trace. What is left is data: :func:`table_schedule`.
+
+    Args:
+      function: maps 0, 1, ..., ``num_values - 1`` to a value; with ``init_value`` also the value
+        before, as its second argument.
+      num_values: how many values there are.
+      steps_per_value: how many steps each of them holds, such as the steps of an epoch.
+      init_value: the value before the first one, if the function takes it.
+
+    Returns:
+      The schedule. It holds the last value.
+
+    Raises:
+      ValueError: if there is no value, or one is not finite.
+
+    >>> import jax.numpy as jnp, math, jaxlr
+    >>> lr = jaxlr.tabulate(lambda epoch: 0.1 * math.pow(0.5, epoch // 2), 6, steps_per_value=10)
+    >>> lr(jnp.array([0, 19, 20, 40]))
+    Array([0.1  , 0.1  , 0.05 , 0.025], dtype=float32)
+    >>> def scheduler(epoch, lr):
+    ...     return lr if epoch < 2 else lr / 2
+    >>> jaxlr.tabulate(scheduler, 4, init_value=0.01)
+    table_schedule(values=[0.01, 0.01, 0.005, 0.0025], steps_per_value=1)
+
+    References:
+      ``LearningRateScheduler`` of Keras, whose function gets the epoch and the rate.
+    """
+    values: list[float] = []
+    for index in range(num_values):
+        before = [] if init_value is None else [values[-1] if values else init_value]
+        values.append(float(function(index, *before)))
+    return table_schedule(values, steps_per_value)
 
 
 def _levels(init_value: ArrayLike, jumps: Any) -> tuple[Any, Any]:

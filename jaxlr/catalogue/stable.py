@@ -402,7 +402,7 @@ def _infinite(
     return jnp.where(count < start, value, jnp.where(over, as_float(end_value), anneal))
 
 
-@schedule
+@schedule(elementwise=True)
 def tri_stage_schedule(
     peak_value: Positive,
     warmup_steps: Steps,

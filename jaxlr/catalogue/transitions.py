@@ -1,10 +1,10 @@
 """Schedules that go from one value to another."""
 
 import typing
-from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
 from jaxlr._numerics import (
     Double,
@@ -37,7 +37,7 @@ __all__ = [
 
 
 @schedule
-def constant_schedule(count: jax.Array, value: Value) -> Any:
+def constant_schedule(count: jax.Array, value: Value) -> ArrayLike:
     """The same value at every count.
 
     Args:
@@ -204,7 +204,7 @@ def transition_schedule(
     )
 
 
-@schedule
+@schedule(elementwise=True)
 def geometric_schedule(
     init_value: Positive,
     end_value: Positive,

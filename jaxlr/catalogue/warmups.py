@@ -381,7 +381,7 @@ def exponential_warmup_schedule(
     return as_float(peak_value) * -jnp.expm1(-(as_float(count) + 1.0) * rate)
 
 
-@schedule
+@schedule(elementwise=True)
 def log_warmup_schedule(init_value: Value, peak_value: Value, warmup_steps: Steps) -> Schedule:
     r"""A warm-up along a logarithm, most of which is made early, to a value that then holds.
 

@@ -28,7 +28,7 @@ _Shift = Annotated[ArrayLike, Number("Give a number of steps.", counted=True)]
 
 
 @schedule
-def shift_schedule(count: jax.Array, schedule: AnySchedule, shift: _Shift) -> Any:
+def shift_schedule(count: jax.Array, schedule: AnySchedule, shift: _Shift) -> ArrayLike:
     r"""A schedule later or earlier in time.
 
     .. math::
@@ -54,7 +54,7 @@ def shift_schedule(count: jax.Array, schedule: AnySchedule, shift: _Shift) -> An
 
 
 @schedule
-def stretch_schedule(count: jax.Array, schedule: AnySchedule, factor: Period) -> Any:
+def stretch_schedule(count: jax.Array, schedule: AnySchedule, factor: Period) -> ArrayLike:
     r"""A schedule in slow motion, or in time lapse.
 
     .. math::
@@ -90,7 +90,7 @@ def per_epoch(
     schedule: AnySchedule,
     steps_per_epoch: Period,
     continuous: bool = False,
-) -> Any:
+) -> ArrayLike:
     r"""A schedule in epochs, as a schedule in steps.
 
     .. math::
@@ -187,7 +187,7 @@ def _even_cycles(
     period: Period,
     rate: Double,
     cycles: Period | None = None,
-) -> Any:
+) -> ArrayLike:
     number = whole_periods(count, period)
     if cycles is not None:
         number, cycles = as_steps(number, cycles)
@@ -206,7 +206,7 @@ def _growing_cycles(
     rate: Double,
     table: Any,
     cycles: Period | None = None,
-) -> Any:
+) -> ArrayLike:
     number, own, begin, length = cycle_at(count, period, growth, table)
     time = (as_float(own) - begin) * inverse(as_float(length.whole) + length.part)
     if cycles is not None:

@@ -96,12 +96,13 @@ def _scales(pieces: Sequence[Schedule], boundaries: Any, clock: str) -> jax.Arra
     """What to multiply to each piece so that it begins where the one before it ends."""
     (steps,) = _numerics.as_steps(boundaries)
     starts = jnp.concatenate([jnp.zeros(1, steps.dtype), steps])
-    ratios = [jnp.ones((), _numerics.float_dtype())]
+    scales = [jnp.ones((), _numerics.float_dtype())]
     for i in range(1, len(pieces)):
         before, begin = (starts[i - 1], starts[i]) if clock == "relative" else (0, 0)
-        end, start = pieces[i - 1](steps[i - 1] - before), pieces[i](starts[i] - begin)
-        ratios.append(jnp.where(start == 0.0, 1.0, end / jnp.where(start == 0.0, 1.0, start)))
-    return jnp.cumprod(jnp.stack(ratios))
+        end, start = pieces[i - 1](starts[i] - before), pieces[i](starts[i] - begin)
+        scale = scales[-1] * end / jnp.where(start == 0.0, 1.0, start)
+        scales.append(jnp.where(start == 0.0, 1.0, scale))
+    return jnp.stack(scales)
 
 
 @schedule
@@ -153,7 +154,7 @@ def window_schedule(
     end: Steps,
     outside_value: Value = 0.0,
     clock: Literal["relative", "absolute"] = "relative",
-) -> Any:
+) -> ArrayLike:
     r"""A schedule for some time, and a constant before and after it.
 
     .. math::

@@ -1,10 +1,11 @@
 """A warm-up before, and a cooldown after, any schedule."""
 
 import typing
-from typing import Any, Literal
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
 from jaxlr._numerics import as_steps, progress
 from jaxlr._parameters import Steps, Value
@@ -23,7 +24,7 @@ def with_warmup(
     init_value: Value = 0.0,
     curve: Shape = "linear",
     mode: Literal["prefix", "overlay", "multiply"] = "prefix",
-) -> Any:
+) -> ArrayLike:
     r"""A warm-up in front of any schedule.
 
     With :math:`p = \min(t / W, 1)` and the curve :math:`D`, which falls from 1 to 0,
@@ -84,7 +85,7 @@ def with_cooldown(
     cooldown_steps: Steps,
     end_value: Value = 0.0,
     curve: Shape = "linear",
-) -> Any:
+) -> ArrayLike:
     r"""A cooldown at the end of any schedule, from the value that it has there.
 
     With :math:`p = \operatorname{clip}((t - B) / T, 0, 1)` and the curve :math:`D`, which falls

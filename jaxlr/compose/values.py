@@ -19,7 +19,7 @@ __all__ = ["add_schedules", "clip_schedule", "multiply_schedules", "with_noise"]
 
 
 @schedule
-def add_schedules(count: jax.Array, schedules: Terms) -> Any:
+def add_schedules(count: jax.Array, schedules: Terms) -> ArrayLike:
     r"""The sum of schedules.
 
     .. math::
@@ -42,7 +42,7 @@ def add_schedules(count: jax.Array, schedules: Terms) -> Any:
 
 
 @schedule
-def multiply_schedules(count: jax.Array, schedules: Terms) -> Any:
+def multiply_schedules(count: jax.Array, schedules: Terms) -> ArrayLike:
     r"""The product of schedules.
 
     .. math::
@@ -89,7 +89,7 @@ def clip_schedule(
     schedule: AnySchedule,
     min_value: Value | None = None,
     max_value: Value | None = None,
-) -> Any:
+) -> ArrayLike:
     r"""A schedule within bounds.
 
     .. math::
@@ -126,7 +126,7 @@ def with_noise(
     stddev: Positive = 1.0,
     noise_begin: Steps = 0,
     noise_end: Steps | None = None,
-) -> Any:
+) -> ArrayLike:
     r"""A schedule with noise in proportion to it, the same at each count in every run.
 
     .. math::

@@ -64,9 +64,9 @@ class _Terms(_Several):
         return super()._item(where, item) if callable(item) else Number().store(where, item)
 
     def check(self, where: str, value: Any) -> None:
-        for item in value:
+        for i, item in enumerate(value):
             if not callable(item):
-                Number().check(where, item)
+                Number().check(f"{where}[{i}]", item)
 
 
 AnySchedule = Annotated[Callable[[ArrayLike], ArrayLike], _One()]

@@ -11,6 +11,7 @@ import jaxlr
 
 lr = jaxlr.cosine_decay_schedule(0.1, decay_steps=1000)
 assert_type(lr, jaxlr.Schedule)
+assert_type(jaxlr.constant_schedule(0.1), jaxlr.Schedule)
 assert_type(lr(0), jax.Array)
 assert_type(lr.params, Mapping[str, Any])
 assert_type(jaxlr.parse("constant_schedule(0.1)"), jaxlr.Schedule)
@@ -27,6 +28,12 @@ jaxlr.piecewise_constant_schedule(0.1, {30: 0.1})
 jaxlr.join_schedules([lr, lambda count: 0.1], [10])
 jaxlr.join_schedules([lr], boundary=10)  # type: ignore[call-arg]
 jaxlr.warmup_cosine_decay_schedule(0.0, 0.1, 10)  # type: ignore[call-arg]
+
+jaxlr.join_schedules([lr, lr], [10], "sideways")  # type: ignore[arg-type]
+jaxlr.with_warmup(lambda count: 0.1, 100, curve=jaxlr.curves.cosine(), mode="overlay")
+jaxlr.with_warmup(lr, 100, mode="before")  # type: ignore[arg-type]
+jaxlr.add_schedules([lr, 0.1, lambda count: 0.1])
+assert_type(0.5 * lr + lr / 2 - 0.1, jaxlr.Schedule)
 
 
 @jaxlr.schedule
@@ -62,3 +69,21 @@ def own_rule(memory: Any, metric: Any, scale: Any, base: Any, schedule: jaxlr.Ba
 
 
 assert_type(own_rule(0.1), jaxlr.AdaptiveSchedule)
+lines = jaxlr.search.space(
+    jaxlr.linear_schedule, jaxlr.search.log_uniform(0.01, 1.0), 0.0, jaxlr.search.integer(10, 100)
+)
+assert_type(lines, jaxlr.search.Space)
+assert_type(jaxlr.search.choice([lines, lines], weights=[1.0, 2.0]), jaxlr.search.Distribution)
+assert_type(jaxlr.search.sample(jax.random.key(0), lines, 10, "sobol"), jaxlr.Batch)
+jaxlr.search.sample(jax.random.key(0), lines, 10, "sobo")  # type: ignore[arg-type]
+jaxlr.search.uniform(0.0)  # type: ignore[call-arg]
+jaxlr.search.integer("1", 2)  # type: ignore[arg-type]
+
+
+@jaxlr.search.distribution
+def own_distribution(quantile: Any, high: float) -> ArrayLike:
+    return high * quantile
+
+
+assert_type(own_distribution(0.1), jaxlr.search.Distribution)
+own_distribution()  # type: ignore[call-arg]

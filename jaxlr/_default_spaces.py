@@ -1,0 +1,61 @@
+"""Where to draw each family from if nothing else is known, as texts of spaces.
+
+They may call by name ``total_steps``, the length of training, ``peak``, the largest value, ``top``,
+which is log-uniform from a hundredth of it, and ``floor``, which is uniform up to there. Values are
+from 0 to ``peak`` at all of these steps, whatever is drawn and however short the training is.
+"""
+
+_TEXTS = [
+    "constant_schedule(top)",
+    "cosine_decay_schedule(top, total_steps, uniform(0, 0.1), uniform(0.5, 2))",
+    "cosine_linear_envelope_schedule(top, total_steps, uniform(0, 0.1))",
+    "cosine_onecycle_schedule(total_steps, top, uniform(0.05, 0.5), log_uniform(2, 100), log_uniform(10, 1e4))",
+    "cosine_restarts_schedule(top, integer(1 + total_steps // 20, 1 + total_steps // 2), choice([1.0, 1.5, 2.0]), uniform(0.5, 1), uniform(0, 0.1))",
+    "cyclic_polynomial_schedule(top, floor, uniform(0.5, 2), integer(1 + total_steps // 20, 1 + total_steps // 2))",
+    "cyclic_schedule(floor, top, integer(1 + total_steps // 40, 1 + total_steps // 4), mode=choice(['triangular', 'triangular2']))",
+    "exp_hyperbolic_decay_schedule(top, total_steps, log_uniform(peak / 10000, peak / 100), integer(total_steps, 4 * total_steps))",
+    "exponential_decay(top, total_steps, log_uniform(0.001, 1))",
+    "exponential_decay_with_burnin(top, total_steps, log_uniform(0.001, 1), floor, integer(0, total_steps // 10))",
+    "exponential_warmup_schedule(top, log_uniform(1 + total_steps / 100, 1 + total_steps / 5))",
+    "geometric_schedule(top, log_uniform(peak / 10000, peak / 100), total_steps)",
+    "half_cosine_schedule(top, total_steps, floor)",
+    "hyperbolic_decay_schedule(top, total_steps, floor, integer(total_steps, 4 * total_steps))",
+    "infinite_schedule(0, log_uniform(peak / 10, peak), integer(0, total_steps // 10), integer(total_steps // 20, total_steps // 4), uniform(peak / 100, peak / 10), total_steps // 4, integer(total_steps // 20, total_steps // 4), log_uniform(peak / 10000, peak / 100))",
+    "inverse_power_decay_schedule(top, log_uniform(1 + total_steps / 100, 1 + total_steps), uniform(0.5, 1))",
+    "inverse_sqrt_schedule(top, log_uniform(1 + total_steps / 100, 1 + total_steps))",
+    "inverse_time_decay(top, total_steps, log_uniform(0.1, 100))",
+    "k_decay_schedule(top, total_steps, floor, uniform(1, 3))",
+    "linear_onecycle_schedule(total_steps, top, uniform(0.05, 0.5), uniform(0.6, 0.95), log_uniform(2, 100), log_uniform(10, 1e4))",
+    "linear_schedule(top, floor, integer(total_steps // 2, total_steps))",
+    "log_warmup_schedule(floor, top, integer(0, total_steps // 5))",
+    "multistep_decay(top, [integer(0, total_steps // 2), integer(total_steps // 2, total_steps)], log_uniform(0.05, 0.5))",
+    "natural_exponential_decay(top, total_steps, uniform(0, 7))",
+    "noam_hold_schedule(top, integer(1, 1 + total_steps // 10), integer(0, total_steps // 4), uniform(0.5, 1))",
+    "noam_schedule(512, 1 + total_steps // 20, log_uniform(peak / 100 * (512 * (1 + total_steps // 20)) ** 0.5, peak * (512 * (1 + total_steps // 20)) ** 0.5))",
+    "onecycle_schedule(total_steps, top, uniform(0.05, 0.5), log_uniform(2, 100), log_uniform(10, 1e4), curve=choice(['cosine', 'linear']))",
+    "piecewise_constant_schedule(top, {total_steps // 3: uniform(0.1, 0.9), 2 * total_steps // 3: uniform(0.1, 0.9)})",
+    "piecewise_constant_values_schedule([total_steps // 3, 2 * total_steps // 3], [log_uniform(peak / 10, peak), log_uniform(peak / 100, peak / 10), log_uniform(peak / 1000, peak / 100)])",
+    "piecewise_curve_schedule([0, integer(0, total_steps // 10), integer(total_steps // 3, 2 * total_steps // 3), total_steps], [0, log_uniform(peak / 10, peak), log_uniform(peak / 100, peak / 10), 0], choice(['linear', 'cosine']))",
+    "piecewise_interpolate_schedule(choice(['linear', 'cosine']), top, {total_steps // 2: uniform(0.1, 0.9), total_steps: uniform(0, 0.9)})",
+    "polynomial_schedule(top, floor, uniform(0.5, 4), total_steps)",
+    "power_decay_schedule(top, log_uniform(peak, peak * (1 + total_steps) ** 0.5))",
+    "radam_warmup_schedule(top, choice([0.95, 0.98, 0.99, 0.999]))",
+    "range_test_schedule(log_uniform(peak / 1000, peak / 100), 1 + total_steps // 10, uniform(2, 9.9), choice([False, True]))",
+    "rex_schedule(top, total_steps, floor, uniform(0.1, 0.9))",
+    "sgdr_schedule([{'init_value': 0, 'peak_value': log_uniform(peak / 10, peak), 'warmup_steps': integer(0, total_steps // 10), 'decay_steps': 1 + total_steps // 3}, {'init_value': 0, 'peak_value': top, 'warmup_steps': integer(0, total_steps // 10), 'decay_steps': 1 + 2 * total_steps // 3}])",
+    "step_decay(top, integer(1 + total_steps // 10, 1 + total_steps // 2), uniform(0.1, 0.9))",
+    "table_schedule([uniform(0, peak), uniform(0, peak), uniform(0, peak), uniform(0, peak), uniform(0, peak)], (1 + total_steps) / 5)",
+    "tanh_decay_schedule(top, total_steps, floor, uniform(-9, -3), uniform(1, 5))",
+    "transition_schedule(top, floor, total_steps, choice(['linear', 'cosine', 'one_minus_sqrt', one_minus_power(uniform(0.5, 3)), polynomial(uniform(0.5, 3))]))",
+    "tri_stage_schedule(top, integer(0, total_steps // 10), integer(0, total_steps // 2), integer(total_steps // 5, total_steps), log_uniform(0.001, 0.1), log_uniform(0.001, 0.1))",
+    "warmup_constant_schedule(floor, top, integer(0, total_steps // 5))",
+    "warmup_cosine_decay_schedule(floor, top, integer(0, total_steps // 5), total_steps, floor, uniform(0.5, 2))",
+    "warmup_exponential_decay_schedule(floor, top, integer(0, total_steps // 5), total_steps, log_uniform(0.001, 1))",
+    "warmup_hold_cosine_decay_schedule(floor, top, integer(0, total_steps // 5), integer(0, total_steps // 2), total_steps, floor, uniform(0.5, 2))",
+    "warmup_inverse_sqrt_schedule(floor, top, integer(1, 1 + total_steps // 5))",
+    "warmup_stable_decay_schedule(0, top, integer(0, total_steps // 10), total_steps // 2, integer(total_steps // 10, total_steps // 2), floor, decay_curve=choice(['linear', 'cosine', 'one_minus_sqrt']))",
+    "wsds_schedule(0, top, integer(0, total_steps // 20), [1 + total_steps // 3, 1 + total_steps // 3, 1 + total_steps // 3], integer(0, total_steps // 10), floor)",
+]
+
+DEFAULT_SPACES = {text.partition("(")[0]: text for text in _TEXTS}
+"""The texts by the names of their families."""
