@@ -421,7 +421,7 @@ def test_a_check_that_wants_single_numbers_gets_them():
             "`curve`",
         ),
         (lambda: parse_space("linear_schedule(unifrom(0, 1), 0, 5)"), ValueError, "uniform"),
-        (lambda: parse_space("0.1"), ValueError, "must name a space"),
+        (lambda: parse_space("0.1"), ValueError, "must name a Space"),
         (lambda: jaxlr.parse("constant_schedule(uniform(0, 1))"), TypeError, "`value`"),
         (lambda: Space.from_dict({"a": 1}), ValueError, "`data`"),
         (lambda: sample(KEY, uniform(0, 1), 5), TypeError, "one of schedules"),
