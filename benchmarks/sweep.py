@@ -66,7 +66,9 @@ def fitted(task, data, batch_size, runs, epochs=1):
     def run():
         for peak in peaks(runs):
             lr = jaxlr.cosine_decay_schedule(peak, epochs * (len(data[0]) // batch_size))
-            fit(lr, task.init, task.loss, data, epochs=epochs, batch_size=batch_size, progress=False)
+            fit(
+                lr, task.init, task.loss, data, epochs=epochs, batch_size=batch_size, progress=False
+            )
 
     return run
 
@@ -115,7 +117,9 @@ def looped(task, data, batch_size, runs):
         for peak in peaks(runs):
             params = init(jax.random.key(0))
             state = start(params)
-            rates = np.asarray(jaxlr.cosine_decay_schedule(peak, len(batches))(np.arange(len(batches))))
+            rates = np.asarray(
+                jaxlr.cosine_decay_schedule(peak, len(batches))(np.arange(len(batches)))
+            )
             for indices, rate in zip(batches, rates, strict=True):
                 params, state, value = step(params, state, data, indices, rate)
             float(value)
@@ -137,10 +141,10 @@ def against_naive(rounds):
 
 
 def tiny(rounds):
-    print("128 runs of 64 steps, 64-32-10 in batches of 32")
-    job = problem("mlp", (32,), (64,), batches=64, batch_size=32)
+    print("128 runs of 256 steps, 64-32-10 in batches of 32")
+    job = problem("mlp", (32,), (64,), batches=256, batch_size=32)
     contestants = {
-        f"sweep, {width} side by side": swept(*job, 128, runs_per_batch=width) for width in (1, 16)
+        f"sweep, {width} side by side": swept(*job, 128, runs_per_batch=width) for width in (1, 64)
     }
     compare({**contestants, "fit": fitted(*job, 128), "loop": looped(*job, 128)}, rounds)
 
@@ -148,7 +152,9 @@ def tiny(rounds):
 def mlp(rounds):
     print(f"128 runs of 8 steps, the MLP in batches of 128, {jax.device_count()} devices")
     job = problem("mlp")
-    compare({"sweep": swept(*job, 128), "fit": fitted(*job, 128), "loop": looped(*job, 128)}, rounds)
+    compare(
+        {"sweep": swept(*job, 128), "fit": fitted(*job, 128), "loop": looped(*job, 128)}, rounds
+    )
 
 
 def cnn(rounds):
@@ -166,7 +172,7 @@ def cnn(rounds):
 
 def halving(rounds):
     print("32 runs of 16 epochs, halved to 16, 8 and 4 after the epochs 2, 4 and 6: the MLP")
-    job = problem("mlp", batches=4)
+    job = problem("mlp", batches=10)
     keep = {2: 16, 4: 8, 6: 4}
     compare(
         {"halving": swept(*job, 32, 16, keep=keep), "all to the end": swept(*job, 32, 16)}, rounds

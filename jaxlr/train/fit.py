@@ -25,12 +25,13 @@ What is compiled, and when
 --------------------------
 
 A whole epoch is one compiled call: the data lie on the device, and batches are picked there. The
-schedule, the seed, the parameters and the data are arguments of the program, so a second
-:func:`fit` with the same functions and shapes does not compile again, whatever the numbers in its
-schedule. Another family of schedules, another plain function as schedule, another ``init``,
-``loss``, ``metric`` or optimizer is another program; functions are the same if they are one object,
-so define them once and not in a loop. Data that are JAX arrays already are not copied to the device
-again.
+values of the schedule, the seed, the parameters and the data are arguments of the program, so a
+second :func:`fit` with the same functions and shapes does not compile again, whatever its schedule.
+Another ``init``, ``loss``, ``metric`` or optimizer is another program, and so is another structure
+of a stateful schedule; functions are the same if they are one object, so define them once and not
+in a loop. Data that are JAX arrays already are not copied to the device again.
+
+:func:`jaxlr.train.sweep` trains many at once; :mod:`jaxlr.train.runs` is what both are made of.
 """
 
 import contextlib

@@ -174,31 +174,28 @@ def _advance(
     The state of all others stays, and their outputs are 0.
     """
 
-    def skip(state: Any, active: Any, others: Any) -> Any:
-        outputs = jax.eval_shape(work, state, active, others)[1]
-        return state, jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), outputs)
-
-    def work(state: Any, active: Any, others: Any) -> Any:
+    def work(state: Any, active: jax.Array, others: Any) -> Any:
         if width == 1:
             return advance(state, others)
         after, outputs = jax.vmap(advance)(state, others)
-        return jax.vmap(functools.partial(jax.tree.map, lax.select))(
-            _like(active, state), after, state
-        ), outputs
+        return jax.tree.map(lax.select, _like(active, after), after, state), outputs
 
-    def batch(state: Any, of: Any) -> Any:
-        index, active, others = of
-        mine = jax.tree.map(lambda x: lax.dynamic_index_in_dim(x, index, keepdims=False), state)
-        mine, outputs = lax.cond(jnp.any(active), work, skip, mine, active, others)
+    def batch(at: jax.Array, everything: Any) -> Any:
+        index = order[at]
+        new = work(*_of((everything[0], active, others), index))
         put = functools.partial(lax.dynamic_update_index_in_dim, index=index, axis=0)
-        return jax.tree.map(put, state, mine), outputs
+        return jax.tree.map(put, everything, new)
 
     if width > 1:
         state, active, others = jax.tree.map(
             lambda x: x.reshape(-1, width, *x.shape[1:]), (state, active, others)
         )
-    count = len(active)
-    state, outputs = lax.scan(batch, state, (jnp.arange(count), active, others))
+    one = jax.eval_shape(work, *_of((state, active, others), 0))[1]
+    outputs = jax.tree.map(lambda x: jnp.zeros((len(active), *x.shape), x.dtype), one)
+    # Only through the batches in which a run is active.
+    busy = active.any(axis=1) if width > 1 else active
+    order = jnp.argsort(~busy, stable=True)
+    state, outputs = lax.fori_loop(0, jnp.sum(busy), batch, (state, outputs))
     if width > 1:
         state, outputs = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), (state, outputs))
     return state, outputs
@@ -293,11 +290,8 @@ class Trainer:
     def begin(self) -> Runs:
         """Returns the runs before the first epoch."""
         count = len(self.seeds)
-        slots = _padded(np.arange(count), self.program.slots(count))
-        values = self._values(slots, 0)
-        first = {name: x[:, 0] if isinstance(x, np.ndarray) else x for name, x in values.items()}
-        keys = self._keys[0][self._seed_places[slots]]
-        state = _start(self.program, self.init, first, keys)
+        slots = self._slots
+        state = _start(*self._first_arguments(slots))
         zeros = np.zeros(count, np.int32)
         watch, best = None, None
         if self.early_stopping is not None:
@@ -355,12 +349,14 @@ class Trainer:
         dropped = np.setdiff1d(runs.slots[runs.slots >= 0], kept)
         status[dropped] = np.where(status[dropped] == DIVERGED, DIVERGED, DROPPED)
         runs = runs._replace(status=status)
+        devices = 1 if self.program.mesh is None else self.program.mesh.size
+        if devices == self.program.runs_per_batch == 1:
+            return runs._replace(slots=np.where(np.isin(runs.slots, kept), runs.slots, -1))
         # Those in training first, so that each device gets as many of them as any other.
         order = kept[np.argsort(status[kept] != TRAINING, kind="stable")]
         size = self.program.slots(len(order))
         if self.program.runs_per_batch == 1:
             size = max(size, len(runs.slots))  # Empty slots cost nothing, another program does.
-        devices = 1 if self.program.mesh is None else self.program.mesh.size
         slots = _padded(order, size).reshape(-1, devices).T.ravel()
         place = {run: slot for slot, run in enumerate(runs.slots) if run >= 0}
         return self._moved(runs, slots, [place.get(run, 0) for run in slots])
@@ -372,14 +368,10 @@ class Trainer:
 
     def bytes_per_run(self) -> int:
         """Returns the memory for the state of a run, with early stopping its best one too."""
-        values = {
-            name: schedules[0] if name in self._stateful else np.float32(0.0)
-            for name, schedules in self.hyperparameters.items()
-        }
-        start = functools.partial(epoch.start, self.init, self.program.optimizer)
-        state = jax.eval_shape(start, values, jax.random.key(0))
+        state = _start.eval_shape(*self._first_arguments(self._slots))
         kept = (state, state.params) if self.early_stopping is not None else state
-        return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(kept))
+        sizes = [leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(kept)]
+        return sum(sizes) // len(self._slots)
 
     # What a checkpoint has of the runs: their states one after another, without idle slots, so
     # that another number of devices can take them up.
@@ -423,6 +415,17 @@ class Trainer:
         taken = _of((runs.state, runs.best), index)
         state, best = self.program.placed(taken, _PARTS)
         return runs._replace(state=state, best=best, slots=slots)
+
+    @functools.cached_property
+    def _slots(self) -> Array:
+        """The run in each slot at first."""
+        count = len(self.seeds)
+        return _padded(np.arange(count), self.program.slots(count))
+
+    def _first_arguments(self, slots: Array) -> tuple[Any, ...]:
+        values = self._values(slots, 0)
+        first = {name: x[:, 0] if isinstance(x, np.ndarray) else x for name, x in values.items()}
+        return self.program, self.init, first, self._keys[0][self._seed_places[slots]]
 
     def _arguments(self, runs: Runs, number: int) -> tuple[Any, ...]:
         values = self._values(runs.slots, number)
