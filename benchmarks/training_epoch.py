@@ -36,6 +36,7 @@ from timing import compare
 
 import jaxlr
 from jaxlr.train import MODELS, classification, epoch
+from jaxlr.train.runs import Program, Trainer
 
 RATE = 1e-3
 STEPS = 10_000  # the length of the schedule; longer runs go on at a rate of 0, at the same speed
@@ -67,16 +68,21 @@ def jax_epochs(model, data, batch_size):
     """Epochs as ``fit`` runs them, of a model that is called with ``rngs``."""
     task = classification(model)
     lr = jaxlr.cosine_decay_schedule(RATE, STEPS)
-    optimizer, schedules = epoch.split_optimizer(optax.adam, lr)
-    state = epoch.start(task.init, optimizer, schedules, jax.random.key(0))
-    train = jax.jit(epoch.train_epoch, static_argnums=(0, 1, 2), donate_argnums=3)
-    data, key, numbers = jax.device_put(data), jax.random.key(1), itertools.count()
+    optimizer, schedules = epoch.split_optimizer(optax.adam, {"learning_rate": lr})
+    trainer = Trainer(
+        program=Program(task.loss, task.metric, optimizer, batch_size, batch_size),
+        init=task.init,
+        hyperparameters={name: [schedule] for name, schedule in schedules.items()},
+        seeds=[0],
+        train=jax.device_put(data),
+        validation=None,
+    )
+    runs, numbers = trainer.begin(), itertools.count()
 
     def run():
-        nonlocal state
-        arguments = state, schedules, data, key, next(numbers)
-        state, record = train(task.loss, optimizer, batch_size, *arguments)
-        return jax.device_get(record)
+        nonlocal runs
+        runs, steps, _ = trainer.advance(runs, next(numbers))
+        return steps
 
     return run
 

@@ -1,4 +1,4 @@
-"""The command line: ``jaxlr list``, ``jaxlr show``, ``jaxlr sample``, ``jaxlr train``.
+"""The command line: ``jaxlr list``, ``show``, ``sample``, ``train`` and ``sweep``.
 
 ``python -m jaxlr`` is the same. Schedules are named by their texts, as :func:`jaxlr.parse` reads
 them; ``total_steps`` and ``steps_per_epoch`` stand for the numbers of updates.
@@ -10,7 +10,7 @@ import sys
 import typing
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -58,16 +58,44 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(command=_sample)
 
     command = commands.add_parser("train", help="train a classifier of images under a schedule")
+    command.add_argument("--schedule", help="the text of a schedule")
+    _add_training(command)
+    command.set_defaults(command=_train)
+
+    command = commands.add_parser(
+        "sweep", help="train a classifier under many schedules from a space, all at once"
+    )
+    command.add_argument(
+        "space", help="the text of a schedule with uniform(0.1, 0.9) or the like for numbers"
+    )
+    design = command.add_mutually_exclusive_group()
+    design.add_argument("-n", type=int, default=16, help="draw so many (%(default)s)")
+    design.add_argument("--grid", type=int, metavar="LEVELS", help="or so many values of each")
+    command.add_argument("--method", default="sobol", choices=typing.get_args(search.Method))
+    command.add_argument(
+        "--keep",
+        default="",
+        metavar="EPOCH:N,...",
+        help="successive halving: after these epochs keep the best so many, such as 2:8,4:4",
+    )
+    command.add_argument("--monitor", default="validation_accuracy", help="(%(default)s)")
+    command.add_argument("--mode", choices=("min", "max"), help="by default max for accuracies")
+    command.add_argument("--runs-per-batch", type=int, metavar="N", help="to save memory")
+    _add_training(command)
+    command.set_defaults(command=_sweep)
+    return parser
+
+
+def _add_training(command: argparse.ArgumentParser) -> None:
     command.add_argument("--data", default="digits", help="digits, mnist or fashion-mnist")
     command.add_argument("--data-dir", metavar="DIR", help="where the files of the data set are")
     command.add_argument("--recipe", help="settings to start from: digits, fast or article")
     command.add_argument("--model", help="cnn, fast-cnn or mlp")
-    command.add_argument("--schedule", help="the text of a schedule")
     command.add_argument("--epochs", type=int)
     command.add_argument("--batch-size", type=int)
     command.add_argument("--label-smoothing", type=float)
     command.add_argument("--seed", type=int, default=0, help="the first seed (%(default)s)")
-    command.add_argument("--seeds", type=int, default=1, help="how many runs (%(default)s)")
+    command.add_argument("--seeds", type=int, default=1, help="how many seeds (%(default)s)")
     command.add_argument(
         "--hold-out",
         type=int,
@@ -78,8 +106,6 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--out", metavar="DIR", help="write the record and a picture there")
     command.add_argument("--checkpoint", metavar="DIR", help="save there, and resume from there")
     command.add_argument("--quiet", action="store_true", help="show the results only")
-    command.set_defaults(command=_train)
-    return parser
 
 
 def _list(options: argparse.Namespace) -> None:
@@ -113,50 +139,22 @@ def _sample(options: argparse.Namespace) -> None:
 
 
 def _train(options: argparse.Namespace) -> None:
-    import optax
     import rich
 
     from jaxlr.plot import plot_history, save, text_plot
-    from jaxlr.train.classification import classification
-    from jaxlr.train.data import load
     from jaxlr.train.fit import fit
-    from jaxlr.train.models import MODELS
 
-    recipe = _recipe(options)
-    if recipe["model"] not in MODELS:
-        names = ", ".join(MODELS)
-        raise ValueError(f"`--model` must be one of {names}, got {recipe['model']!r}.")
-    data = load(options.data, options.data_dir)
-    train, validation = _split(data, options.hold_out)
-    steps_per_epoch = len(train[0]) // recipe["batch_size"]
-    lr = jaxlr.parse(
-        recipe["schedule"],
-        jaxlr.Schedule | jaxlr.AdaptiveSchedule,
-        steps_per_epoch=steps_per_epoch,
-        total_steps=steps_per_epoch * recipe["epochs"],
-    )
-    task = classification(
-        MODELS[recipe["model"]],
-        label_smoothing=recipe["label_smoothing"],
-        input_shape=data.train_images.shape[1:],
-        classes=data.num_classes,
-    )
-    print(f"{recipe['model']} on {len(train[0])} images of {options.data}, {lr}")
+    job = _job(options)
+    kinds = jaxlr.Schedule | jaxlr.AdaptiveSchedule
+    lr = jaxlr.parse(job.recipe["schedule"], kinds, **job.numbers)
+    print(f"{job.title}, {lr}")
     out = None if options.out is None else Path(options.out)
     accuracies = []
     for seed in range(options.seed, options.seed + options.seeds):
         name = "run" if options.seeds == 1 else f"seed{seed}"
         result = fit(
             lr,
-            task.init,
-            task.loss,
-            train,
-            validation,
-            metric=task.metric,
-            epochs=recipe["epochs"],
-            batch_size=recipe["batch_size"],
-            validation_batch_size=1000,
-            optimizer=functools.partial(optax.adam, **recipe["hyperparameters"]),
+            **job.arguments,
             seed=seed,
             checkpoint=options.checkpoint and Path(options.checkpoint) / name,
             progress=not options.quiet,
@@ -181,6 +179,102 @@ def _train(options: argparse.Namespace) -> None:
         )
     if out is not None:
         print(f"wrote {out}{'/run.png' if options.seeds == 1 else ''} and the records beside it")
+
+
+def _sweep(options: argparse.Namespace) -> None:
+    import jax
+    import rich
+
+    from jaxlr.plot import save
+    from jaxlr.train.sweep import sweep
+
+    job = _job(options)
+    space = search.parse_space(options.space, **job.numbers)
+    if options.grid is not None:
+        schedules = search.grid_design(space, options.grid)
+    else:
+        schedules = search.sample(jax.random.key(options.seed), space, options.n, options.method)
+    print(f"{job.title}, {len(schedules)} schedules from {space}")
+    result = sweep(
+        schedules,
+        **job.arguments,
+        seeds=range(options.seed, options.seed + options.seeds),
+        keep=_keep(options.keep),
+        monitor=options.monitor,
+        mode=options.mode or ("max" if "accuracy" in options.monitor else "min"),
+        runs_per_batch=options.runs_per_batch,
+        checkpoint=options.checkpoint,
+        progress=not options.quiet,
+    )
+    if not options.quiet:
+        rich.print(result.rich_table())
+    print(result.summary())
+    print(result.best().schedule)
+    if options.out is not None:
+        out = Path(options.out)
+        result.to_csv(out / "runs.csv", "runs")
+        result.to_csv(out / "epochs.csv", "epochs")
+        save(result.plot(), out / "sweep.png")
+        print(f"wrote {out}/sweep.png and the records beside it")
+
+
+def _keep(text: str) -> dict[int, int]:
+    """Reads rungs: ``2:8,4:4``."""
+    try:
+        pairs = [rung.split(":") for rung in text.split(",") if rung]
+        return {int(epoch): int(count) for epoch, count in pairs}
+    except ValueError:
+        raise ValueError(f"`--keep` must be such as 2:8,4:4, got {text!r}.") from None
+
+
+class _Job(NamedTuple):
+    """What to train: the settings, the numbers that schedules may name, and arguments of fit."""
+
+    title: str
+    recipe: dict[str, Any]
+    numbers: dict[str, int]
+    arguments: dict[str, Any]
+
+
+def _job(options: argparse.Namespace) -> _Job:
+    import optax
+
+    from jaxlr.train.classification import classification
+    from jaxlr.train.data import load
+    from jaxlr.train.models import MODELS
+
+    recipe = _recipe(options)
+    if recipe["model"] not in MODELS:
+        names = ", ".join(MODELS)
+        raise ValueError(f"`--model` must be one of {names}, got {recipe['model']!r}.")
+    data = load(options.data, options.data_dir)
+    train, validation = _split(data, options.hold_out)
+    task = classification(
+        MODELS[recipe["model"]],
+        label_smoothing=recipe["label_smoothing"],
+        input_shape=data.train_images.shape[1:],
+        classes=data.num_classes,
+    )
+    steps_per_epoch = len(train[0]) // recipe["batch_size"]
+    return _Job(
+        title=f"{recipe['model']} on {len(train[0])} images of {options.data}",
+        recipe=recipe,
+        numbers={
+            "steps_per_epoch": steps_per_epoch,
+            "total_steps": steps_per_epoch * recipe["epochs"],
+        },
+        arguments={
+            "init": task.init,
+            "loss": task.loss,
+            "train": train,
+            "validation": validation,
+            "metric": task.metric,
+            "epochs": recipe["epochs"],
+            "batch_size": recipe["batch_size"],
+            "validation_batch_size": 1000,
+            "optimizer": functools.partial(optax.adam, **recipe["hyperparameters"]),
+        },
+    )
 
 
 def _recipe(options: argparse.Namespace) -> dict[str, Any]:

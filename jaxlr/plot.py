@@ -17,7 +17,7 @@ from jaxlr.batch import Batch
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["plot_batch", "plot_history", "plot_schedules", "save", "text_plot"]
+__all__ = ["plot_batch", "plot_history", "plot_schedules", "plot_sweep", "save", "text_plot"]
 
 Curve = Callable[[ArrayLike], ArrayLike]
 
@@ -129,6 +129,43 @@ def plot_history(history: Any, title: str = "") -> "Figure":
         axes.set_ylabel(name.replace("_", " "))
         axes.set_xlabel("step")
     figure.suptitle(title, fontsize="small", wrap=True)
+    return figure
+
+
+def plot_sweep(result: Any, metric: str, most: int = 8) -> "Figure":
+    """Draws the runs of a sweep: their rates and a metric, the mean over seeds after each epoch.
+
+    Args:
+      result: the :class:`jaxlr.train.SweepResult` of a sweep.
+      metric: what to draw, a name in ``result.runs``.
+      most: how many of the best to draw in colour, with a label; all others are grey.
+
+    Returns:
+      A matplotlib figure with two panels.
+    """
+    figure = _figure(2)
+    order = result.order()
+    epochs = np.arange(1, len(result.seconds) + 1)
+    for rank in reversed(range(len(order))):
+        index = int(order[rank])
+        style: dict[str, Any] = {"color": "0.85", "linewidth": 0.8}
+        if rank < most:
+            made = result.candidate(index).parameters.items()
+            text = ", ".join(
+                f"{n}={v:.4g}" if isinstance(v, float) else f"{n}={v}" for n, v in made
+            )
+            style = {"color": f"C{rank}", "label": _shortened(f"{rank + 1}. {text}")}
+        for axes, name in zip(figure.axes, ("learning_rate", metric), strict=True):
+            values = result.metrics[name][index, : len(epochs)]
+            axes.plot(epochs, values, ".-", **style)
+    for axes, name in zip(figure.axes, ("learning_rate", metric), strict=True):
+        axes.set_ylabel(name.replace("_", " "))
+        axes.set_xlabel("epoch")
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    figure.set_figheight(3.6 + 0.2 * len(labels))
+    figure.legend(
+        handles[::-1], labels[::-1], loc="outside lower left", fontsize="x-small", frameon=False
+    )
     return figure
 
 

@@ -49,6 +49,11 @@ def test_sample_prints_schedules_that_read_back(capsys):
         (["show", "constant_schedule(1)", "--steps", "0"], "`--steps`"),
         (["sample", "constant_schedule(unifrom(0, 1))"], "`unifrom`"),
         (["sample", "constant_schedule(uniform(0, 1))", "-n", "0"], "`n`"),
+        (["sweep", "constant_schedule(uniform(0, 1))", "--keep", "a"], "`--keep`"),
+        (["sweep", "constant_schedule(uniform(0, 1))", "--keep", "99:1"], "`keep`"),
+        (["sweep", "constant_schedule(uniform(0, 1))", "-n", "0"], "`n`"),
+        (["sweep", "constant_schedule(uniform(0, 1))", "--monitor", "los"], "`monitor`"),
+        (["sweep", "constant_schedule(unifrom(0, 1))"], "`unifrom`"),
         (["train", "--data", "letters"], "letters"),
         (["train", "--model", "transformer"], "`--model`"),
         (["train", "--recipe", "slow"], "`--recipe`"),
@@ -105,3 +110,24 @@ def test_several_seeds_have_a_mean_and_a_spread(capsys):
     out = capsys.readouterr().out
     assert "on 1337 images" in out
     assert "2 seeds: accuracy" in out
+
+
+def test_sweep_trains_and_writes_a_record(capsys, tmp_path):
+    pytest.importorskip("sklearn")
+    pytest.importorskip("matplotlib")
+    text = "linear_schedule(log_uniform(1e-4, 1e-2), 0, total_steps)"
+    small = "--data", "digits", "--model", "mlp", "--epochs", "2", "--quiet", "--seeds", "2"
+    assert (
+        main(["sweep", text, "--grid", "3", *small, "--keep", "1:2", "--out", str(tmp_path)]) == 0
+    )
+    out = capsys.readouterr().out
+    assert "3 schedules from linear_schedule(init_value=log_uniform(low=0.0001, high=0.01)" in out
+    assert "6 runs in " in out and "4 trained, 2 dropped; best validation_accuracy 0." in out
+    assert out.splitlines()[-2].startswith("linear_schedule(init_value=0.0")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "epochs.csv",
+        "runs.csv",
+        "sweep.png",
+    ]
+    with open(tmp_path / "epochs.csv", newline="") as stream:
+        assert len(list(csv.DictReader(stream))) == 4 * 2 + 2

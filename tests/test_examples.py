@@ -59,7 +59,45 @@ def check_plateau(folder):
     assert losses[best - 1] == losses.min()
 
 
-CHECKS = {"digits.py": check_digits, "mnist.py": check_mnist, "plateau.py": check_plateau}
+def check_sweep_mnist(folder):
+    pytest.importorskip("matplotlib")
+    small = "--data", "digits", "--epochs", 3, "--candidates", 4, "--batch-size", 32
+    out = run("sweep_mnist.py", *small, "--out", folder / "sweep.png", cwd=folder)
+    assert "4 runs in " in out
+    assert "1 trained, 3 dropped; best validation_accuracy 0." in out
+    assert float(re.search(r"^warmup_cosine.*: test accuracy ([\d.]+) %", out, re.M)[1]) > 70
+    assert (folder / "sweep.png").stat().st_size > 1000
+
+
+def check_choose_decay_epochs(folder):
+    small = "--epochs", 4, "--candidates", 3, "--seeds", 2
+    out = run("choose_decay_epochs.py", *small, cwd=folder)
+    found = re.findall(
+        r"^(\w+): validation loss ([\d.]+) ± [\d.]+, test accuracy ([\d.]+) %, (\w+)\(", out, re.M
+    )
+    assert [row[0] for row in found] == ["grid", "random", "validation"]
+    assert [row[3] for row in found] == [*["cosine_decay_schedule"] * 2, "reduce_on_plateau"]
+    assert all(float(row[2]) > 80 for row in found)
+
+
+def check_random_schedules(folder):
+    pytest.importorskip("matplotlib")
+    small = "--epochs", 2, "--candidates", 9, "--out", folder / "random.png"
+    out = run("random_schedules.py", *small, cwd=folder)
+    counts = re.findall(r"^(\w+): (\d+) schedules, accuracy", out, re.M)
+    assert sum(int(count) for _, count in counts) == 9
+    assert len(counts) > 1
+    assert (folder / "random.png").stat().st_size > 1000
+
+
+CHECKS = {
+    "choose_decay_epochs.py": check_choose_decay_epochs,
+    "digits.py": check_digits,
+    "mnist.py": check_mnist,
+    "plateau.py": check_plateau,
+    "random_schedules.py": check_random_schedules,
+    "sweep_mnist.py": check_sweep_mnist,
+}
 
 
 def test_every_example_is_checked():

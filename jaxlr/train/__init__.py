@@ -1,6 +1,7 @@
 """Training Flax models under a schedule; needs ``pip install "jaxlr[train]"``.
 
 * :func:`fit` trains one model: any parameters, any loss, one compiled call per epoch.
+* :func:`sweep` trains it under many schedules at once, in one compiled call per epoch for all.
 * :func:`load` gives MNIST, Fashion-MNIST or the embedded 8x8 digits; ``MODELS`` three classifiers;
   :func:`classification` the functions that ``fit`` needs to train one of them.
 * :data:`RECIPES` are settings that train well.
@@ -18,19 +19,23 @@ from jaxlr.train.fit import FitResult, fit
 from jaxlr.train.history import History
 from jaxlr.train.models import CNN, MLP, MODELS, FastCNN
 from jaxlr.train.recipes import RECIPES, Recipe
+from jaxlr.train.sweep import Candidate, SweepResult, sweep
 
 __all__ = [
     "CNN",
     "MLP",
     "MODELS",
     "RECIPES",
+    "Candidate",
     "Classification",
     "Dataset",
     "FastCNN",
     "FitResult",
     "History",
     "Recipe",
+    "SweepResult",
     "classification",
     "fit",
     "load",
+    "sweep",
 ]

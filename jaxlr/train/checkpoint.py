@@ -76,6 +76,12 @@ class Checkpoints:
     ) -> None:
         self._manager.close()
 
+    @property
+    def epoch(self) -> int | None:
+        """The number of epochs in the newest checkpoint, or None if there is none."""
+        newest: int | None = self._manager.latest_step()
+        return newest
+
     def save(self, epoch: int, state: Any, record: Any) -> None:
         """Writes the run after an epoch, and then deletes the checkpoint before.
 
@@ -100,7 +106,7 @@ class Checkpoints:
         Returns:
           The state and the record that were saved, or None if there is no checkpoint.
         """
-        epoch = self._manager.latest_step()
+        epoch = self.epoch
         if epoch is None:
             return None
         saved = self._manager.restore(
@@ -114,7 +120,7 @@ class Checkpoints:
         return jax.tree.unflatten(jax.tree.structure(state), leaves), saved.record
 
     def _check(self, resume: bool) -> None:
-        epoch = self._manager.latest_step()
+        epoch = self.epoch
         if epoch is None:
             return
         if not resume:

@@ -1,13 +1,15 @@
 """One epoch of training, as pure functions that a caller may compile, map or distribute.
 
 * :func:`start` draws the parameters and makes the optimizer's state;
-* :func:`train_epoch` updates both once per batch of a reshuffled data set, and records every step;
+* :func:`draw_batches` draws the order of the data;
+* :func:`train_epoch` updates parameters and state once per batch, and records every step;
 * :func:`evaluate` averages metrics over a data set.
 
-Their first arguments, up to ``batch_size``, are structure: functions and sizes, which can be static
-arguments of ``jax.jit``. All others are arrays or pytrees of arrays. Schedules are among these, so
-that another schedule of the same family is the same program, and many runs at once are
-``jax.vmap`` over the state, the schedules and the key, with the data and the epoch shared.
+Functions and sizes among their arguments are structure, for static arguments of ``jax.jit``. All
+others are arrays or pytrees of arrays. What a schedule comes to here is a row of values, one for
+each step, so that any schedule is the same program, and many runs at once are ``jax.vmap`` or
+``jax.lax.map`` over the state and the rows, with the data and their order shared.
+:mod:`jaxlr.train.runs` does that.
 
 The learning rate and all other scheduled hyperparameters come to the optimizer through
 ``optax.inject_hyperparams``; :func:`split_optimizer` says which these are. The optimizer sees
@@ -36,7 +38,9 @@ __all__ = [
     "Optimizer",
     "TrainState",
     "as_schedule",
+    "draw_batches",
     "evaluate",
+    "is_stateful",
     "num_examples",
     "split_optimizer",
     "start",
@@ -114,39 +118,41 @@ def as_schedule(schedule: Any, name: str = "schedule") -> Any:
     """
     if isinstance(schedule, AdaptiveSchedule):
         return schedule.as_arrays()
-    if _is_stateful(schedule):
+    if is_stateful(schedule):
         return schedule
     return OneOrNumber().store(f"`{name}`", schedule).as_arrays()
 
 
-def _is_stateful(value: Any) -> bool:
+def is_stateful(value: Any) -> bool:
+    """Tells a stateful schedule of optax from all else."""
     return callable(value) and hasattr(value, "init") and hasattr(value, "update")
 
 
 def split_optimizer(
-    optimizer: Callable[..., Any], schedule: Any
+    optimizer: Callable[..., Any], hyperparameters: Mapping[str, Any]
 ) -> tuple[Optimizer, dict[str, Any]]:
     """Separates an optimizer into its structure and its schedules.
 
-    Schedules are the learning rate and, among the keywords of a ``functools.partial``, each
+    Schedules are the given hyperparameters and, among the keywords of a ``functools.partial``, each
     :class:`jaxlr.Schedule`, each array of floats, and each function given for a parameter whose
     default is a number. All else is compiled in, exactly as optax has it.
 
     Args:
       optimizer: a function with a parameter ``learning_rate`` that makes an optax optimizer, such
         as ``optax.adam`` or ``functools.partial(optax.adamw, weight_decay=0.1, mask=mask)``.
-      schedule: the learning rate; see :func:`as_schedule`.
+      hyperparameters: schedules by parameter name, ``learning_rate`` among them. They are handed on
+        as they are.
 
     Returns:
       The structure, and the schedules by parameter name.
 
     Raises:
-      TypeError: if the optimizer is made already or has no open parameter ``learning_rate``.
+      TypeError: if the optimizer is made already or has no such open parameter.
 
     >>> import functools, jaxlr, optax
     >>> decay = jaxlr.linear_schedule(0.1, 0.0, transition_steps=100)
     >>> optimizer, schedules = split_optimizer(
-    ...     functools.partial(optax.adamw, b2=0.99, weight_decay=decay), 0.001)
+    ...     functools.partial(optax.adamw, b2=0.99, weight_decay=decay), {"learning_rate": 0.001})
     >>> optimizer.fixed, list(schedules)
     ({'b2': 0.99}, ['learning_rate', 'weight_decay'])
     """
@@ -154,13 +160,14 @@ def split_optimizer(
     if isinstance(optimizer, functools.partial) and not optimizer.args:
         factory, keywords = optimizer.func, optimizer.keywords
     parameters = _parameters_of(factory)
-    if "learning_rate" not in parameters or "learning_rate" in keywords:
-        raise TypeError(
-            "`optimizer` must be a function with an open parameter `learning_rate`, got "
-            f"{optimizer!r}. Give optax.adam, not optax.adam(0.1); for other hyperparameters "
-            "give functools.partial(optax.adam, b2=0.99)."
-        )
-    fixed, schedules = {}, {"learning_rate": as_schedule(schedule)}
+    for name in ("learning_rate", *hyperparameters):
+        if name not in parameters or name in keywords:
+            raise TypeError(
+                f"`optimizer` must be a function with an open parameter `{name}`, got "
+                f"{optimizer!r}. Give optax.adam, not optax.adam(0.1); for other hyperparameters "
+                "give functools.partial(optax.adam, b2=0.99)."
+            )
+    fixed, schedules = {}, dict(hyperparameters)
     for name, value in keywords.items():
         if _is_scheduled(value, parameters.get(name)):
             schedules[name] = as_schedule(value, name)
@@ -177,7 +184,7 @@ def _parameters_of(factory: Any) -> Mapping[str, inspect.Parameter]:
 
 
 def _is_scheduled(value: Any, parameter: inspect.Parameter | None) -> bool:
-    if isinstance(value, Schedule) or _is_stateful(value):
+    if isinstance(value, Schedule) or is_stateful(value):
         return True
     if isinstance(value, jax.Array):
         return jnp.issubdtype(value.dtype, jnp.floating)
@@ -222,7 +229,7 @@ def start(
     Args:
       init: returns the parameters, a pytree of arrays, for a random key.
       optimizer: the structure of the optimizer.
-      hyperparameters: its schedules by parameter name.
+      hyperparameters: by parameter name, the first value or a stateful schedule.
       key: the random key for ``init``.
 
     Returns:
@@ -233,50 +240,64 @@ def start(
     return jax.tree.map(_strong, TrainState(params, opt_state))
 
 
+def draw_batches(key: jax.Array, epoch: ArrayLike, examples: int, batch_size: int) -> jax.Array:
+    """Draws the order of the training data in one epoch.
+
+    Args:
+      key: the random key of the run.
+      epoch: the number of epochs before this one.
+      examples: the number of examples.
+      batch_size: the number of examples per update.
+
+    Returns:
+      The examples of each update, by their places: ``[examples // batch_size, batch_size]``. Those
+      that come last in the order are left out; the next epoch leaves out others.
+
+    >>> draw_batches(jax.random.key(0), 0, examples=7, batch_size=3).shape
+    (2, 3)
+    """
+    order = jax.random.permutation(jax.random.fold_in(key, epoch), examples)
+    return order[: examples - examples % batch_size].reshape(-1, batch_size)
+
+
 def train_epoch(
     loss: Loss,
     optimizer: Optimizer,
-    batch_size: int,
     state: TrainState,
     hyperparameters: Mapping[str, Any],
     data: Any,
-    key: jax.Array,
-    epoch: ArrayLike,
+    batches: jax.Array,
 ) -> tuple[TrainState, dict[str, jax.Array]]:
-    """Trains on every batch of the data once, in an order drawn from the key and the epoch.
-
-    The ``n % batch_size`` examples that come last in this order are left out; the next epoch
-    leaves out others.
+    """Makes one update for each batch of an epoch.
 
     Args:
       loss: returns the mean loss over a batch for parameters and that batch; or a pair of it and a
         dict of other means to record.
       optimizer: the structure of the optimizer. Its ``update`` gets the loss as ``value``.
-      batch_size: the number of examples per update.
       state: the state before the epoch.
-      hyperparameters: the schedules of the optimizer by parameter name.
+      hyperparameters: by parameter name, an array with the value for each of the updates, or a
+        stateful schedule.
       data: a pytree of arrays with a common leading axis.
-      key: the random key of the run.
-      epoch: the number of epochs before this one.
+      batches: the examples of each update, as :func:`draw_batches` returns them.
 
     Returns:
       The state after the epoch, and for each of its steps: ``step``, counted from 0 over all
       epochs; the value of each scheduled hyperparameter in this update; ``loss``; what else
       ``loss`` returned; ``gradient_norm``, the Euclidean norm of the whole gradient.
     """
-    examples = num_examples(data)
-    order = jax.random.permutation(jax.random.fold_in(key, epoch), examples)
-    batches = order[: examples - examples % batch_size].reshape(-1, batch_size)
-    update = optimizer.build(hyperparameters).update
+    stateful = {name: x for name, x in hyperparameters.items() if is_stateful(x)}
+    values = {name: x for name, x in hyperparameters.items() if name not in stateful}
+    # Of a number, `inject_hyperparams` takes the value from its state; each step puts it there.
+    update = optimizer.build({**dict.fromkeys(values, 0.0), **stateful}).update
     value_and_gradient = jax.value_and_grad(functools.partial(_loss_and_means, loss), has_aux=True)
 
-    def step(state: TrainState, indices: jax.Array) -> tuple[TrainState, dict[str, jax.Array]]:
+    def step(state: TrainState, at: tuple[Any, Any]) -> tuple[TrainState, dict[str, jax.Array]]:
+        indices, values = at
         batch = jax.tree.map(lambda array: array[indices], data)
         (value, means), gradient = value_and_gradient(state.params, batch)
         gradient = _widen(gradient)
-        changes, opt_state = update(
-            gradient, state.opt_state, _widen(state.params), value=_widen(value)
-        )
+        used = state.opt_state._replace(hyperparams=state.opt_state.hyperparams | values)
+        changes, opt_state = update(gradient, used, _widen(state.params), value=_widen(value))
         params = optax.apply_updates(state.params, changes)
         record = _merge(
             {"step": state.opt_state.count},
@@ -286,7 +307,7 @@ def train_epoch(
         )
         return TrainState(params, opt_state), _widen(record)
 
-    return lax.scan(step, state, batches)
+    return lax.scan(step, state, (batches, values))
 
 
 def evaluate(metric: Metric, batch_size: int, params: Any, data: Any) -> dict[str, jax.Array]:

@@ -23,7 +23,7 @@ from rich.table import Table
 
 from jaxlr._files import write_whole
 
-__all__ = ["History", "format_row"]
+__all__ = ["History", "format_row", "format_value"]
 
 Columns = Mapping[str, npt.NDArray[Any]]
 
@@ -91,7 +91,7 @@ class History:
         """Returns the epochs as a table for ``rich.print``."""
         table = Table(*self.epochs)
         for index in range(self.num_epochs):
-            table.add_row(*map(_format, self.row(index).values()))
+            table.add_row(*map(format_value, self.row(index).values()))
         return table
 
 
@@ -101,10 +101,11 @@ def format_row(row: Mapping[str, float]) -> str:
     >>> format_row({"epoch": 3, "loss": 0.123456, "seconds": 1.5})
     'epoch 3, loss 0.1235, seconds 1.5'
     """
-    return ", ".join(f"{name} {_format(value)}" for name, value in row.items())
+    return ", ".join(f"{name} {format_value(value)}" for name, value in row.items())
 
 
-def _format(value: float) -> str:
+def format_value(value: Any) -> str:
+    """Writes a number with four digits, and anything else as it is."""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 

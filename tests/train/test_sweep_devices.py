@@ -1,0 +1,136 @@
+"""Tests of sweeps on several devices, and of sweeps that are killed; in processes of their own."""
+
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+HERE = pathlib.Path(__file__).parent
+
+PROGRAM = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import functools
+import jax, jaxlr, numpy as np, optax
+import test_sweep as t
+
+def save(path, result):
+    best = result.best().index
+    np.savez(path, status=result.status, epochs=result.epochs, order=result.order(),
+             hidden=result.params(best)["hidden"], **result.runs)
+"""
+
+MANY = """
+settings = dict(
+    optimizer=functools.partial(optax.sgd, momentum=0.5), epochs=5, seeds=[0, 3],
+    early_stopping=jaxlr.early_stopping("validation_loss", patience=2),
+    runs_per_batch=int(sys.argv[4]))
+settings |= dict(keep={2: 4, 3: 3}) if sys.argv[5] == "keep" else {}
+rates = [0.01, 1e30, 0.02, 0.03, 0.1, 0.2, -0.01]
+result = t.train(rates, **settings)
+assert len(jax.devices()) == int(sys.argv[3])
+save(sys.argv[2], result)
+"""
+
+
+def start(program, *arguments, devices=1):
+    flags = f"--xla_force_host_platform_device_count={devices}"
+    environment = os.environ | {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags}
+    command = [sys.executable, "-c", PROGRAM + program, HERE, *map(str, arguments)]
+    return subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def run(*arguments, **kwargs):
+    process = start(*arguments, **kwargs)
+    out, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors
+    return out
+
+
+def assert_same(path, other, rtol=0.0):
+    with np.load(path) as first, np.load(other) as second:
+        assert sorted(first) == sorted(second)
+        for name in first:
+            if first[name].dtype.kind == "f":
+                np.testing.assert_allclose(first[name], second[name], rtol=rtol, atol=rtol)
+            else:
+                np.testing.assert_array_equal(first[name], second[name])
+
+
+@pytest.mark.parametrize(("width", "keep"), [(1, "all"), (1, "keep"), (3, "keep")])
+def test_the_number_of_devices_does_not_matter(tmp_path, width, keep):
+    for devices in (1, 2):
+        run(MANY, tmp_path / f"{devices}.npz", devices, width, keep, devices=devices)
+    assert_same(tmp_path / "1.npz", tmp_path / "2.npz", 0.0 if width == 1 else 1e-4)
+
+
+COMMUNICATION = """
+import jaxlr.train.runs as runs
+texts = []
+original = runs._train_epoch
+
+class Spy:
+    def __call__(self, *arguments):
+        texts.append(original.lower(*arguments).compile().as_text())
+        return original(*arguments)
+    eval_shape = staticmethod(original.eval_shape)
+
+runs._train_epoch = Spy()
+from jaxlr.train.classification import classification
+from jaxlr.train.models import FastCNN
+from jaxlr.train.sweep import sweep
+task = classification(FastCNN, input_shape=(8, 8, 1))
+data = np.zeros((16, 8, 8, 1), np.float32), np.zeros(16, np.int32)
+for width in (1, 2):
+    sweep([0.1, 0.2, 0.3], task.init, task.loss, data, data, metric=task.metric, epochs=1,
+          batch_size=8, runs_per_batch=width, progress=False)
+assert len(texts) == 2 and all("num_partitions=2" in text for text in texts)
+for text in texts:
+    for word in ("all-gather", "all-reduce", "all-to-all", "collective", "reduce-scatter"):
+        assert word not in text, word
+"""
+
+
+def test_devices_do_not_communicate_within_an_epoch():
+    run(COMMUNICATION, devices=2)
+
+
+KILLED = """
+import time
+checkpoint = None if sys.argv[3] == "-" else sys.argv[3]
+def slowly(row):
+    print(row["epoch"], flush=True)
+result = t.train(t.MIXED, epochs=12, keep={4: 4, 8: 3}, checkpoint=checkpoint, on_epoch=slowly)
+save(sys.argv[2], result)
+"""
+
+
+def test_a_killed_sweep_goes_on_bit_for_bit(tmp_path):
+    """Killed while it trains and writes, on one device and on two in turn."""
+    run(KILLED, tmp_path / "undisturbed.npz", "-", devices=1)
+    kills, done, rng = 0, 0, np.random.default_rng(0)
+    path = tmp_path / "killed.npz"
+    for attempt in range(20):
+        process = start(KILLED, path, tmp_path / "run", devices=1 + attempt % 2)
+        if kills < 4:
+            # Two more epochs, and a little of what comes then.
+            for line in process.stdout:
+                if int(line) >= done + 2:
+                    break
+            time.sleep(rng.uniform(0.0, 0.1))
+            process.send_signal(signal.SIGKILL)
+            kills += 1
+        out, errors = process.communicate(timeout=300)
+        done = max([done, *map(int, out.split())])
+        if process.returncode != -signal.SIGKILL:
+            assert process.returncode == 0, errors
+            break
+    assert kills == 4
+    assert_same(tmp_path / "undisturbed.npz", path)
