@@ -174,42 +174,6 @@ class Size(Kind):
         return True
 
 
-@dataclass(frozen=True)
-class Whole(Number):
-    """A whole number from ``least`` on, or an array of such numbers."""
-
-    def check(self, where: str, value: Any) -> None:
-        super().check(where, value)
-        numbers = np.asarray(value, np.float64)
-        if np.any(numbers % 1.0):
-            first = numbers[numbers % 1.0 != 0.0].flat[0]
-            raise ValueError(f"{where} must be a whole number, got {first:g}. {self.cure}")
-
-    def as_array(self, leaf: Any) -> Any:
-        """Converts to int32; a traced number out of range counts as the nearest one in it."""
-        least, most = int(self.least), np.iinfo(np.int32).max
-        if _numerics.on_host(leaf):
-            return np.minimum(leaf, most).astype(np.int32)
-        number = jnp.ceil(_numerics.as_number(leaf))
-        return jnp.where(number < most, jnp.maximum(number, least).astype(jnp.int32), most)
-
-
-@dataclass(frozen=True)
-class Size(Kind):
-    """The length of an array: a Python integer, and structure, so it is never traced."""
-
-    def store(self, where: str, value: Any) -> Any:
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-            raise ValueError(
-                f"{where} must be a whole number from 1 on, got {value!r}. It is the length of an "
-                "array, so it cannot be traced or batched."
-            )
-        return int(value)
-
-    def is_static(self, value: Any) -> bool:
-        return True
-
-
 def _is_numeric(value: Any) -> bool:
     if isinstance(value, int | float | jax.Array):
         return True
