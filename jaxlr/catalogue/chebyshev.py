@@ -1,7 +1,5 @@
 """Step sizes that are optimal for a quadratic, in an order that keeps descent stable."""
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -31,7 +29,7 @@ def _check_order(*, min_value: ArrayLike, max_value: ArrayLike, period: ArrayLik
 @schedule(check=_check_order)
 def chebyshev_schedule(
     count: jax.Array, min_value: Positive, max_value: Positive, period: Period
-) -> Any:
+) -> jax.Array:
     r"""Steps of gradient descent that are best for a quadratic, in a fractal order.
 
     .. math::
