@@ -26,7 +26,10 @@ DRAWN = {
     "clip_schedule": [
         "clip_schedule(exponential_decay(1, 200, 0.5), min_value=0.2)",
     ],
-    "chebyshev_schedule": ["chebyshev_schedule(0.1, 1, 64)"],
+    "chebyshev_schedule": [
+        "chebyshev_schedule(0.1, 1, 64)",
+        "per_epoch(chebyshev_schedule(0.1, 1, 16), 50)",
+    ],
     "constant_schedule": ["constant_schedule(1)"],
     "cosine_decay_schedule": [
         "cosine_decay_schedule(1, 900)",
@@ -45,7 +48,7 @@ DRAWN = {
     "cyclic_polynomial_schedule": ["cyclic_polynomial_schedule(1, 0.05, 1, 250)"],
     "cyclic_schedule": [
         "cyclic_schedule(0.1, 1, 150)",
-        "cyclic_schedule(0.1, 1, 150, mode='triangular2')",
+        "cyclic_schedule(0.1, 1, 150, mode='triangular2', curve='sine')",
         "cyclic_schedule(0.1, 1, 150, mode='exp_range', gamma=0.998, curve='cosine')",
     ],
     "exp_hyperbolic_decay_schedule": [

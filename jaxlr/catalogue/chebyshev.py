@@ -1,13 +1,11 @@
 """Step sizes that are optimal for a quadratic, in an order that keeps descent stable."""
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from jaxlr._numerics import as_float, half_cosine, inverse, whole_periods
+from jaxlr._numerics import as_float, as_steps, half_cosine, inverse, whole_periods
 from jaxlr._parameters import Period, Positive
 from jaxlr.schedule import schedule
 
@@ -31,7 +29,7 @@ def _check_order(*, min_value: ArrayLike, max_value: ArrayLike, period: ArrayLik
 @schedule(check=_check_order)
 def chebyshev_schedule(
     count: jax.Array, min_value: Positive, max_value: Positive, period: Period
-) -> Any:
+) -> jax.Array:
     r"""Steps of gradient descent that are best for a quadratic, in a fractal order.
 
     .. math::
@@ -66,7 +64,8 @@ def chebyshev_schedule(
     """
     bits = 31 - jax.lax.clz(jnp.maximum(jnp.asarray(period), 1).astype(jnp.int32))
     length = jnp.left_shift(jnp.ones_like(bits), bits)
-    own = count - whole_periods(count, length) * length
+    count, steps, passed = as_steps(count, length, whole_periods(count, length))
+    own = count - passed * steps
     part = (as_float(_fractal(own.astype(jnp.int32), bits)) + 0.5) * inverse(length)
     low, high = as_float(min_value), as_float(max_value)
     return low * high / (high * half_cosine(part) + low * half_cosine(1.0 - part))

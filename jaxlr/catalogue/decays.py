@@ -262,7 +262,10 @@ def inverse_sqrt_schedule(
       ``inverse_sqrt_schedule(M, S, shift=S + H)``;
     * :math:`M \sqrt{(W + 1) / (W + 1 + t)}` (NeMo) is
       ``inverse_sqrt_schedule(M, W + 1, shift=W + 1)``;
-    * :math:`M \min(1, \sqrt{S / (t + W)})` (levanter) is ``inverse_sqrt_schedule(M, S, shift=W)``.
+    * :math:`M \min(1, \sqrt{S / (t + W)})` (levanter) is ``inverse_sqrt_schedule(M, S, shift=W)``;
+    * :math:`E + (M - E) \sqrt{W / (t + W)}` (OLMo), above a floor, is
+      ``E + inverse_sqrt_schedule(M - E, W, shift=W)``; one that cuts off (Megatron-LM, levanter) is
+      ``clip_schedule(..., E)``.
 
     :func:`jaxlr.warmup_inverse_sqrt_schedule` has the warm-up before those that begin at the peak.
 

@@ -180,6 +180,10 @@ def WSDLRScheduler(
         "power": curves.one_minus_power(decay_power),
         "exp": curves.normalized_exponential(decay_ratio),
     }
+    if not callable(decay_fn) and decay_fn not in named:
+        raise ValueError(
+            f"`decay_fn` must be a function or one of {', '.join(named)}, got {decay_fn!r}."
+        )
     curve = _share(decay_fn) if callable(decay_fn) else named[decay_fn]
     length: Any = t_initial
     begin = length - decay_t
@@ -199,7 +203,7 @@ def WSDLRScheduler(
 def _share(
     fraction: Progress, start: ArrayLike, end: ArrayLike, function: Callable[[Any], Any]
 ) -> Any:
-    """A curve from the function that its share of the start is."""
+    """A curve whose share of the start is a function of the part that is over."""
     share = function(fraction.elapsed)
     return end * (1.0 - share) + start * share
 
