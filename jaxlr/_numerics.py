@@ -290,10 +290,13 @@ def _quotient(count: jax.Array, length: jax.Array) -> jax.Array:
     if count.dtype != jnp.int32:
         return count // length
     unit = 1.0 / as_float(length)
-    # The first estimate is off by few hundred counts, and the second by one period.
+    # The first estimate is off by few hundred counts, and the second, which is a small integer in
+    # the last digits of a float, by one period.
     first = (as_float(count) * unit).astype(count.dtype)
     rest = count - first * length
-    second = jnp.floor(as_float(rest) * unit).astype(count.dtype)
+    shift = np.float32(1.5 * 2.0**23)
+    digits = lax.bitcast_convert_type(as_float(rest) * unit + shift, jnp.int32)
+    second = digits - shift.view(np.int32)
     rest = rest - second * length
     return first + second + (rest >= length).astype(count.dtype) - (rest < 0).astype(count.dtype)
 
@@ -542,8 +545,8 @@ def twofold_power(base: jax.Array, exponent: Double) -> jax.Array:
     return base**exponent.high * base**exponent.low
 
 
-_FEW = 16
-"""Up to so many boundaries, comparing with each is faster than bisection."""
+_FEW, _MOST = 16, 128
+"""Up to so many boundaries (or entries, for many counts) comparing is faster than bisection."""
 
 
 def pick(
@@ -555,7 +558,8 @@ def pick(
     """The entry of each column for the :func:`interval` that each count lies in."""
     boundaries, count = as_steps(boundaries, count)
     arrays = [jnp.asarray(column) for column in columns]
-    if boundaries.shape[-1] > _FEW:
+    entries = boundaries.shape[-1] * len(arrays)
+    if boundaries.shape[-1] > _FEW and (count.ndim == 0 or entries > _MOST):
         index = interval(boundaries, count, side)
         return [array[index] for array in arrays]
     chosen = [jnp.broadcast_to(array[0], count.shape) for array in arrays]

@@ -44,6 +44,7 @@ from jaxlr.schedule import Schedule
 __all__ = ["Batch", "batched", "concatenate", "grid", "stack", "zipped"]
 
 _ARRAYS = (jax.Array, np.ndarray)
+_MOST_AT_ONCE = 2**13
 _MOST_ROWS = 20
 _MOST_WIDTH = 30
 
@@ -276,13 +277,27 @@ jax.tree_util.register_pytree_with_keys(
 def _evaluate(batch: Batch, count: jax.Array) -> jax.Array:
     layout = batch._layout
     values = [
-        jax.vmap(lambda lr: lr(count), axis_size=size)(schedules)
-        for size, schedules in zip(layout.sizes, batch._stacks, strict=True)
+        _values(schedules, count, size)
+        for schedules, size in zip(batch._stacks, layout.sizes, strict=True)
     ]
     if len(values) == 1:
         return values[0]
     together = jnp.concatenate(values)
     return together if layout.order is None else together[layout.order]
+
+
+def _values(schedules: Schedule, count: ArrayLike, size: int) -> jax.Array:
+    rows = max(1, _MOST_AT_ONCE // max(jnp.size(count), 1))
+    if size > rows and jax.tree.leaves(schedules) and _looks_up(schedules, count):
+        # To look into many lists at once takes XLA several times as long, and memory for it.
+        return jax.lax.map(lambda lr: lr(count), schedules, batch_size=rows)
+    return jax.vmap(lambda lr: lr(count), axis_size=size)(schedules)
+
+
+def _looks_up(schedules: Schedule, count: ArrayLike) -> bool:
+    """Tells whether a member looks something up for every count."""
+    one = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), schedules)
+    return "gather[" in str(jax.make_jaxpr(lambda lr, count: lr(count))(one, count))
 
 
 def stack(schedules: Iterable[Schedule], table: Mapping[str, npt.ArrayLike] | None = None) -> Batch:

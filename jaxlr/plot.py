@@ -24,14 +24,19 @@ Curve = Callable[[ArrayLike], ArrayLike]
 _MOST_POINTS = 2000
 
 
+_MOST_LABELS = 12
+
+
 def plot_schedules(
-    schedules: Curve | Mapping[str, Curve] | Sequence[Curve], steps: int
+    schedules: Curve | Batch | Mapping[str, Curve] | Sequence[Curve], steps: int
 ) -> "Figure":
     """Draws schedules over the first ``steps`` counts.
 
     Args:
       schedules: one schedule, several, or several by their labels. A :class:`jaxlr.Schedule`
-        without a label is labelled by the beginning of its text.
+        without a label is labelled by the beginning of its text. The members of a
+        :class:`jaxlr.Batch` are labelled by what made them, if they are few; many of one family
+        are drawn in the colours of a map, and others as :func:`plot_batch` does.
       steps: the number of counts; at most 2000 of them, evenly spread, are evaluated.
 
     Returns:
@@ -43,6 +48,8 @@ def plot_schedules(
     >>> figure.axes[0].get_xlabel()
     'step'
     """
+    if isinstance(schedules, Batch):
+        return _plot_members(schedules, steps)
     if callable(schedules):
         schedules = [schedules]
     if not isinstance(schedules, Mapping):
@@ -93,6 +100,34 @@ def _counts(steps: int) -> npt.NDArray[np.int64]:
     if steps < 1:
         raise ValueError(f"`steps` must be at least 1, got {steps}.")
     return np.unique(np.linspace(0, steps - 1, min(steps, _MOST_POINTS)).astype(np.int64))
+
+
+def _plot_members(batch: Batch, steps: int) -> "Figure":
+    """Labels a few members; gives many the colours of a map, or that of their family."""
+    if len(batch) > _MOST_LABELS and len({lr.family.name for lr in batch.stacks}) > 1:
+        return plot_batch(batch, steps)
+    counts = _counts(steps)
+    figure = _figure(1)
+    axes = figure.axes[0]
+    places = np.arange(len(batch)) / max(len(batch) - 1, 1)
+    lines = axes.plot(counts, np.asarray(batch(counts)).T, linewidth=1.0)
+    for line, place in zip(lines, places, strict=True):
+        line.set_color(_colours()(place))
+    axes.set_xlabel("step")
+    axes.set_ylabel("value")
+    if len(batch) <= _MOST_LABELS:
+        for line, row in zip(lines, zip(*batch.table.values(), strict=True), strict=True):
+            made = dict(zip(batch.table, row, strict=True))
+            line.set_label(_shortened(", ".join(f"{k}={v}" for k, v in made.items())))
+        figure.set_figheight(3.6 + 0.2 * len(batch))
+        figure.legend(loc="outside lower left", fontsize="x-small", frameon=False)
+    return figure
+
+
+def _colours() -> Any:
+    from matplotlib import colormaps
+
+    return colormaps["viridis"]
 
 
 def _shortened(text: str, most: int = 90) -> str:

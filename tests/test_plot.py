@@ -36,6 +36,22 @@ def test_a_batch_is_drawn_with_a_color_for_each_family():
     assert labels == ["linear_schedule", "step_decay"]
 
 
+def test_a_batch_is_drawn_with_labels_if_they_are_few():
+    pytest.importorskip("matplotlib")
+    few = jaxlr.grid(jaxlr.cosine_decay_schedule, init_value=[0.1, 0.2], decay_steps=[50, 100])
+    figure = plot_schedules(few, steps=120)
+    lines = figure.axes[0].get_lines()
+    for line, lr in zip(lines, few, strict=True):
+        np.testing.assert_array_equal(line.get_ydata(), lr(np.arange(120)))
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert labels[2] == "init_value=0.2, decay_steps=50"
+    assert lines[0].get_color() != lines[-1].get_color()
+    many = jaxlr.grid(jaxlr.constant_schedule, value=np.linspace(0.1, 1.0, 50))
+    figure = plot_schedules(many, steps=10)
+    assert len(figure.axes[0].get_lines()) == 50
+    assert not figure.legends
+
+
 def test_a_run_is_drawn_with_its_rate_loss_and_validation():
     pytest.importorskip("matplotlib")
     history = pytest.importorskip("jaxlr.train.history").History()

@@ -10,6 +10,7 @@ import optax
 
 import jaxlr
 
+PAGES = pathlib.Path(__file__).parents[1] / "docs"
 TEXT = (pathlib.Path(__file__).parents[1] / "README.md").read_text()
 BLOCKS = re.findall(r"```python\n(.*?)```", TEXT, flags=re.DOTALL)
 
@@ -53,6 +54,22 @@ def test_the_search_runs():
     names: dict = {"jax": jax, "jnp": jnp, "jaxlr": jaxlr}
     exec(next(block for block in BLOCKS if block.startswith("space = ")), names)
     assert names["batch"].table["step_size"].min() >= 10
+
+
+def test_a_batch_of_many_runs():
+    names: dict = {"jax": jax, "jnp": jnp, "jaxlr": jaxlr}
+    names["lr"] = jaxlr.constant_schedule(0.1)
+    exec(next(block for block in BLOCKS if block.startswith("grid = jaxlr.grid")), names)
+    assert len(names["grid"]) == 30
+
+
+def test_the_page_on_batches_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    page = (PAGES / "batches.md").read_text()
+    for block in re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL):
+        exec(block, names)
+    np.testing.assert_array_equal(names["on_disk"], names["table"])
 
 
 def test_the_table_has_every_family():
