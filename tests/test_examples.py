@@ -90,9 +90,20 @@ def check_random_schedules(folder):
     assert (folder / "random.png").stat().st_size > 1000
 
 
+def check_distributed_sweep(folder):
+    for processes in (2, 1):
+        out = run(
+            "distributed_sweep.py", "--processes", processes, "--out", f"{processes}.csv",
+            "--candidates", 5, "--epochs", 2, cwd=folder,
+        )  # fmt: skip
+        assert f"{processes} processes, {processes} devices\n5 runs in " in out
+    assert (folder / "1.csv").read_text() == (folder / "2.csv").read_text()
+
+
 CHECKS = {
     "choose_decay_epochs.py": check_choose_decay_epochs,
     "digits.py": check_digits,
+    "distributed_sweep.py": check_distributed_sweep,
     "mnist.py": check_mnist,
     "plateau.py": check_plateau,
     "random_schedules.py": check_random_schedules,

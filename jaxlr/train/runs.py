@@ -364,7 +364,11 @@ class Trainer:
     def params(self, runs: Runs, run: int) -> Any:
         """Returns the parameters of one run."""
         (slot,) = np.flatnonzero(runs.slots == run)
-        return _of(runs.params, slot)
+        params = _of(runs.params, slot)
+        if self.program.mesh is None:
+            return params
+        # From the devices of the sweep to this process, where they are free to move.
+        return jax.tree.map(jnp.asarray, jax.device_get(self.program.replicated(params)))
 
     def bytes_per_run(self) -> int:
         """Returns the memory for the state of a run, with early stopping its best one too."""

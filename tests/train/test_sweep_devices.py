@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 HERE = pathlib.Path(__file__).parent
+EXAMPLE = HERE.parents[1] / "examples" / "distributed_sweep.py"
 
 PROGRAM = """
 import sys
@@ -134,3 +135,33 @@ def test_a_killed_sweep_goes_on_bit_for_bit(tmp_path):
             break
     assert kills == 4
     assert_same(tmp_path / "undisturbed.npz", path)
+
+
+def distributed(folder, *arguments):
+    command = [sys.executable, EXAMPLE, "--epochs", "6", "--candidates", "5", *arguments]
+    environment = os.environ | {"JAX_PLATFORMS": "cpu", "PYTHONUNBUFFERED": "1"}
+    return subprocess.Popen(
+        list(map(str, command)), cwd=folder, env=environment, stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+
+
+def test_a_killed_sweep_of_two_processes_goes_on_in_another_number(tmp_path):
+    """The parameters, too: the metrics of later epochs come of them."""
+    pytest.importorskip("sklearn")
+    undisturbed = distributed(tmp_path, "--processes", 1, "--out", "undisturbed.csv")
+    assert undisturbed.communicate(timeout=300) and undisturbed.returncode == 0
+    checkpoint = "--checkpoint", tmp_path / "run"
+    for processes, epoch in ((2, 2), (1, 4)):
+        killed = distributed(tmp_path, "--processes", processes, *checkpoint)
+        for line in killed.stderr:
+            if line.startswith(f"epoch {epoch},"):
+                break
+        os.killpg(killed.pid, signal.SIGKILL)
+        killed.communicate()
+        assert killed.returncode == -signal.SIGKILL
+    last = distributed(tmp_path, "--processes", 2, *checkpoint, "--out", "killed.csv")
+    _, errors = last.communicate(timeout=300)
+    assert last.returncode == 0, errors
+    assert "epoch 2," not in errors
+    assert (tmp_path / "killed.csv").read_text() == (tmp_path / "undisturbed.csv").read_text()
