@@ -289,15 +289,16 @@ def _evaluate(batch: Batch, count: jax.Array) -> jax.Array:
 def _values(schedules: Schedule, count: ArrayLike, size: int) -> jax.Array:
     rows = max(1, _MOST_AT_ONCE // max(jnp.size(count), 1))
     if size > rows and jax.tree.leaves(schedules) and _looks_up(schedules, count):
-        # To look into many lists at once takes XLA several times as long, and memory for it.
+        # To look into many lists at once takes XLA several times as long, and much memory.
         return jax.lax.map(lambda lr: lr(count), schedules, batch_size=rows)
     return jax.vmap(lambda lr: lr(count), axis_size=size)(schedules)
 
 
 def _looks_up(schedules: Schedule, count: ArrayLike) -> bool:
-    """Tells whether a member looks something up for every count."""
+    """Tells whether a member looks something up, or draws it, for every count."""
     one = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), schedules)
-    return "gather[" in str(jax.make_jaxpr(lambda lr, count: lr(count))(one, count))
+    formula = str(jax.make_jaxpr(lambda lr, count: lr(count))(one, count))
+    return any(name in formula for name in ("gather[", "reduce_", "random_bits["))
 
 
 def stack(schedules: Iterable[Schedule], table: Mapping[str, npt.ArrayLike] | None = None) -> Batch:

@@ -180,8 +180,9 @@ def test_a_batch_goes_through_vmap():
         jaxlr.linear_schedule, init_value=[1.0, 2.0], end_value=0.0, transition_steps=8
     )
     arrays = lines.as_arrays()
+    floats = jax.tree.map(lambda x: jnp.asarray(x, arrays(0).dtype), arrays)
     scales = jnp.asarray([1.0, 2.0, 3.0], arrays(0).dtype)
-    scaled = jax.vmap(lambda s: jax.tree.map(lambda x: (x * s).astype(x.dtype), arrays))(scales)
+    scaled = jax.vmap(lambda s: jax.tree.map(lambda x: jnp.asarray(x * s, x.dtype), floats))(scales)
     values = jax.vmap(lambda batch: batch(COUNTS))(scaled)
     for scale, rows in zip((1, 2, 3), values, strict=True):
         expected = [jaxlr.linear_schedule(v * scale, 0.0, 8 * scale)(COUNTS) for v in (1.0, 2.0)]
