@@ -90,6 +90,16 @@ def check_random_schedules(folder):
     assert (folder / "random.png").stat().st_size > 1000
 
 
+def check_optuna_sweep(folder):
+    """The second call continues the study of the first."""
+    pytest.importorskip("optuna")
+    small = "--rounds", 1, "--candidates", 3, "--epochs", 2
+    outs = [run("optuna_sweep.py", *small, cwd=folder) for _ in range(2)]
+    found = [re.search(r"^(\d+) trials, best accuracy ([\d.]+), ", out) for out in outs]
+    assert [int(each[1]) for each in found] == [3, 6]
+    assert float(found[0][2]) <= float(found[1][2])
+
+
 def check_distributed_sweep(folder):
     for processes in (2, 1):
         out = run(
@@ -105,6 +115,7 @@ CHECKS = {
     "digits.py": check_digits,
     "distributed_sweep.py": check_distributed_sweep,
     "mnist.py": check_mnist,
+    "optuna_sweep.py": check_optuna_sweep,
     "plateau.py": check_plateau,
     "random_schedules.py": check_random_schedules,
     "sweep_mnist.py": check_sweep_mnist,
