@@ -54,11 +54,11 @@ def sample(key: jax.Array, space: Space, n: int, method: Method = "random") -> B
     >>> space = parse_space("step_decay(choice([0.1, 0.2, 0.4]), log_integer(10, 500), 0.5)")
     >>> sample(jax.random.key(0), space, n=4, method="sobol")
     Batch of 4 schedules
-       family        init_value  step_size
-    0  'step_decay'  0.2         434
-    1  'step_decay'  0.4         15
-    2  'step_decay'  0.4         77
-    3  'step_decay'  0.1         49
+       family      init_value  step_size
+    0  step_decay  0.2         434
+    1  step_decay  0.4         15
+    2  step_decay  0.4         77
+    3  step_decay  0.1         49
 
     References:
       The points are those of ``scipy.stats.qmc``, of SciPy 1.15 or later; Bergstra and Bengio,
@@ -118,13 +118,13 @@ def grid_design(space: Space, levels: int | Mapping[str, int]) -> Batch:
     >>> space = parse_space("linear_schedule(log_uniform(0.01, 1), 0, choice([50, 100]))")
     >>> grid_design(space, levels=3)
     Batch of 6 schedules
-       family             init_value  transition_steps
-    0  'linear_schedule'  0.01        50
-    1  'linear_schedule'  0.01        100
-    2  'linear_schedule'  0.1         50
-    3  'linear_schedule'  0.1         100
-    4  'linear_schedule'  1.0         50
-    5  'linear_schedule'  1.0         100
+       family           init_value  transition_steps
+    0  linear_schedule  0.01        50
+    1  linear_schedule  0.01        100
+    2  linear_schedule  0.1         50
+    3  linear_schedule  0.1         100
+    4  linear_schedule  1.0         50
+    5  linear_schedule  1.0         100
     """
     batch = design(space, lambda dimensions: _lattice(space, levels, ""))
     if isinstance(levels, Mapping) and not levels.keys() <= batch.table.keys():

@@ -1,7 +1,5 @@
 """Tests of the functions for classification, against numpy and on real digits."""
 
-import importlib
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,12 +7,11 @@ import pytest
 from flax import nnx
 
 import jaxlr
+from jaxlr.train import runs
 from jaxlr.train.classification import classification
 from jaxlr.train.data import load
 from jaxlr.train.fit import fit
 from jaxlr.train.models import MLP, FastCNN
-
-fit_module = importlib.import_module("jaxlr.train.fit")  # `jaxlr.train.fit` is the function.
 
 OPTIONS = {"input_shape": (5,), "classes": 3, "hidden": (4,)}
 IMAGES = np.random.default_rng(0).normal(size=(7, 5)).astype(np.float32)
@@ -67,7 +64,7 @@ def test_logits_of_16_bits_lose_no_digits_in_the_loss():
 
 
 def test_the_same_arguments_compile_once():
-    fit_module._train_epoch.clear_cache()
+    runs._train_epoch.clear_cache()
     for peak in (0.01, 0.02):
         task = classification(MLP, **OPTIONS)
         fit(
@@ -79,7 +76,7 @@ def test_the_same_arguments_compile_once():
             batch_size=2,
             progress=False,
         )
-    assert fit_module._train_epoch._cache_size() == 1
+    assert runs._train_epoch._cache_size() == 1
     assert classification(MLP, **OPTIONS) is not classification(MLP, 0.1, **OPTIONS)
 
 
