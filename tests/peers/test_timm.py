@@ -164,6 +164,8 @@ def test_warmup_stable_decay(lr, length, floor, start, **arguments):
     agree(
         "WSDLRScheduler",
         lr,
+        # A function is called as it is written, and its own `1 - part` cancels in float32.
+        rtol=1e-5 if callable(arguments["decay_fn"]) else 1e-6,
         t_initial=length,
         lr_min=floor * lr,
         warmup_lr_init=start * lr,
