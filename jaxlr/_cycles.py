@@ -5,6 +5,7 @@ begins are in a table, since a logarithm would be rounded at just the counts whe
 into the next.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -13,6 +14,7 @@ import numpy as np
 from jax import lax
 from jax.typing import ArrayLike
 
+from jaxlr._intervals import by_interval
 from jaxlr._numerics import (
     Double,
     Instant,
@@ -20,7 +22,6 @@ from jaxlr._numerics import (
     as_steps,
     double,
     instant,
-    interval_between,
     inverse,
     largest,
     later,
@@ -30,7 +31,7 @@ from jaxlr._numerics import (
     total,
 )
 
-__all__ = ["Cycle", "Length", "Table", "cycle_at", "cycle_of", "cycle_table", "length"]
+__all__ = ["Cycle", "Length", "Table", "at_most", "by_cycle", "cycle_of", "cycle_table", "length"]
 
 _CYCLES = 256
 """How many cycles of growing length there may be; with the factor 1.1 they last 2**31 steps."""
@@ -118,20 +119,44 @@ def _instants(first: Any, growth: Any) -> tuple[Instant, Instant]:
     return Instant(*starts), instant(lengths)
 
 
-def cycle_at(count: ArrayLike, growth: ArrayLike, table: Table) -> Cycle:
-    """Finds the cycle that each count is in where they grow.
+def by_cycle(
+    formula: Callable[[jax.Array, Any], Any],
+    count: ArrayLike,
+    growth: ArrayLike,
+    table: Table,
+    prepare: Callable[[Cycle], Any] = lambda cycle: cycle,
+) -> Any:
+    """Evaluates ``formula(count, prepare(cycle))``, each count with its cycle, where they grow.
 
-    With a growth of 1 there may be more cycles than the table has; they are counted.
+    With a growth of 1 there may be more cycles than the table has; they are counted. For the rest
+    see :func:`jaxlr._intervals.by_interval`.
     """
     (count,) = as_steps(count)
     starts, lengths = (Instant(*map(jnp.asarray, column)) for column in table[1:])
-    # A start that no integer can hold is stored as the largest, and never comes.
-    number = interval_between(starts, jnp.minimum(count, largest(count.dtype) - 1)) - 1
-    begin = Instant(starts.whole[number], starts.part[number])
-    end = later(begin, Instant(lengths.whole[number], lengths.part[number]))
-    beyond = (as_float(growth) == 1.0) & (number == _CYCLES - 1)
-    return jax.tree.map(
-        lambda x, y: jnp.where(beyond, *as_steps(x, y)),
-        cycle_of(count, table.first),
-        Cycle(number, begin, end),
-    )
+    numbers = jnp.arange(_CYCLES, dtype=count.dtype)
+
+    def prepared(row: tuple[jax.Array, Instant, Instant]) -> tuple[jax.Array, Any]:
+        number, start, length = row
+        return number, prepare(Cycle(number, start, later(start, length)))
+
+    def value(count: jax.Array, entry: tuple[jax.Array, Any]) -> Any:
+        number, cycle = entry
+        beyond = (as_float(growth) == 1.0) & (number == _CYCLES - 1)
+        counted = prepare(cycle_of(count, table.first))
+        chosen = jax.tree.map(lambda x, y: jnp.where(beyond, *as_steps(x, y)), counted, cycle)
+        return formula(count, chosen)
+
+    def before_last(count: jax.Array, entry: tuple[jax.Array, Any]) -> Any:
+        return formula(count, entry[1])
+
+    others = jax.tree.map(lambda x: x[1:], starts)
+    columns = numbers, starts, lengths
+    return by_interval(value, others, count, columns, prepare=prepared, before_last=before_last)
+
+
+def at_most(number: jax.Array, cycles: ArrayLike | None) -> tuple[jax.Array, jax.Array]:
+    """The number of a cycle, if there are only some the last one's, and whether all are over."""
+    if cycles is None:
+        return number, jnp.zeros_like(number, dtype=bool)
+    number, cycles = as_steps(number, cycles)
+    return jnp.minimum(number, cycles - 1), number >= cycles

@@ -19,7 +19,7 @@ code agree to the last bit (a tanh to one unit in it), a scalar count and an arr
 unit in it.
 """
 
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -30,6 +30,7 @@ from jax.typing import ArrayLike
 __all__ = [
     "Double",
     "Instant",
+    "Phase",
     "Progress",
     "as_count",
     "as_float",
@@ -45,9 +46,8 @@ __all__ = [
     "half_cosines",
     "host_count",
     "instant",
-    "interval",
-    "interval_between",
     "inverse",
+    "is_integer",
     "is_whole",
     "known",
     "largest",
@@ -55,12 +55,11 @@ __all__ = [
     "log",
     "on_host",
     "per_step",
-    "pick",
+    "phase",
     "power",
     "product",
     "progress",
-    "progress_between",
-    "progress_of",
+    "progress_in",
     "raised",
     "since",
     "sine",
@@ -94,7 +93,8 @@ def _int_dtype() -> Any:
     return jnp.int64 if jax.config.jax_enable_x64 else jnp.int32  # type: ignore[attr-defined]
 
 
-def _is_integer(value: Any) -> bool:
+def is_integer(value: Any) -> bool:
+    """Tells whether a number is an integer by its type."""
     return bool(jnp.issubdtype(jnp.result_type(value), jnp.integer))
 
 
@@ -121,7 +121,7 @@ def as_number(value: ArrayLike) -> Any:
     traced = jnp.asarray(value)
     if traced.dtype == jnp.bool_:
         return traced.astype(dtype)
-    if not _is_integer(traced):
+    if not is_integer(traced):
         return traced.astype(float_dtype())
     # An unsigned count, such as the step of `nnx.Optimizer`, stops at the largest signed one.
     most = min(np.iinfo(traced.dtype).max, np.iinfo(dtype).max)
@@ -144,7 +144,7 @@ def as_count(count: ArrayLike) -> jax.Array:
 def as_steps(*values: ArrayLike) -> tuple[jax.Array, ...]:
     """Brings counts and lengths to one dtype: integers if all are, else floats."""
     numbers = [jnp.asarray(as_number(value)) for value in values]
-    if all(map(_is_integer, numbers)):
+    if all(map(is_integer, numbers)):
         return tuple(numbers)
     return tuple(number.astype(float_dtype()) for number in numbers)
 
@@ -232,7 +232,7 @@ def instant(time: ArrayLike) -> Instant:
     if on_host(time):
         exact, array, rounding, dtype = np.asarray(time, np.float64), np, 1e-9, np.int64
         bound = 2.0**53 if float_dtype() == jnp.float64 else 2.0**31 - 1.0
-    elif _is_integer(time):
+    elif is_integer(time):
         return Instant(time, jnp.zeros(jnp.shape(time), float_dtype()))
     else:
         exact, array, rounding, dtype = jnp.asarray(as_float(time)), jnp, 1e-6, _int_dtype()
@@ -260,14 +260,27 @@ def since(count: ArrayLike, time: Instant) -> jax.Array:
     return as_float(count - whole) - as_float(time.part)
 
 
-def progress_between(count: ArrayLike, begin: Instant, end: Instant) -> Progress:
-    """:func:`progress` of a phase whose ends may lie between two counts."""
+class Phase(NamedTuple):
+    """A phase whose ends may lie between two counts, and ``1 / length``."""
+
+    begin: Instant
+    end: Instant
+    unit: jax.Array
+
+
+def phase(begin: Instant, end: Instant) -> Phase:
+    """The phase from one time to another; one of length zero (or less) is over at its end."""
     start, stop = as_steps(begin.whole, end.whole)
-    unit = inverse(as_float(stop - start) + (as_float(end.part) - as_float(begin.part)))
-    done, left = since(count, begin), -since(count, end)
+    length = as_float(stop - start) + (as_float(end.part) - as_float(begin.part))
+    return Phase(begin, end, inverse(length))
+
+
+def progress_in(count: ArrayLike, phase: Phase) -> Progress:
+    """:func:`progress` of a phase whose ends may lie between two counts."""
+    done, left = since(count, phase.begin), -since(count, phase.end)
     over, started = left <= 0.0, done > 0.0
-    elapsed = jnp.where(started, jnp.minimum(done * unit, 1.0), 0.0)
-    remaining = jnp.where(started, jnp.minimum(left * unit, 1.0), 1.0)
+    elapsed = jnp.where(started, jnp.minimum(done * phase.unit, 1.0), 0.0)
+    remaining = jnp.where(started, jnp.minimum(left * phase.unit, 1.0), 1.0)
     return Progress(jnp.where(over, 1.0, elapsed), jnp.where(over, 0.0, remaining))
 
 
@@ -276,7 +289,7 @@ def whole_periods(count: ArrayLike, period: ArrayLike) -> jax.Array:
     count, period = as_steps(count, period)
     zero = jnp.zeros((), period.dtype)
     length = jnp.where(period > zero, period, jnp.ones_like(period))
-    if _is_integer(count):
+    if is_integer(count):
         whole = _quotient(count, length)
     else:
         whole = jnp.floor(count * (1.0 / length))
@@ -432,7 +445,7 @@ def total(first: ArrayLike, *others: ArrayLike) -> Any:
     array: Any
     if on_host(*lengths):
         lengths, array = [np.asarray(as_number(length)) for length in lengths], np
-        if not all(map(_is_integer, lengths)):
+        if not all(map(is_integer, lengths)):
             lengths = [np.asarray(length, np.float64) for length in lengths]
     else:
         lengths, array = as_steps(*lengths), jnp
@@ -498,7 +511,7 @@ def product(count: jax.Array, factor: Double) -> tuple[jax.Array, jax.Array]:
         return as_float(count) * factor.high, as_float(count) * factor.low
     rounded = as_float(count)
     count_high = _leading_digits(rounded)
-    if _is_integer(count):
+    if is_integer(count):
         upper, lower = as_float(count >> 16) * 65536.0, as_float(count & 0xFFFF)
         count_low = (upper - count_high) + lower
     else:
@@ -526,7 +539,7 @@ def exponential(count: ArrayLike, slope: Double) -> jax.Array:
 
 def _split(count: jax.Array, slope: ArrayLike) -> tuple[jax.Array, jax.Array]:
     """Two parts of a count; the first has 12 binary digits while exp(count * slope) is not 0."""
-    if not _is_integer(count):
+    if not is_integer(count):
         high = _leading_digits(count)
         return high, count - high
     # With u the largest power of 2 up to the last count that matters: multiples of u / 2048.
@@ -543,62 +556,3 @@ def twofold_power(base: jax.Array, exponent: Double) -> jax.Array:
     An exponent that is rounded to float32 would cost three times as much at a base of 1e9.
     """
     return base**exponent.high * base**exponent.low
-
-
-_FEW, _MOST = 16, 128
-"""Up to so many boundaries (or entries, for many counts) comparing is faster than bisection."""
-
-
-def pick(
-    boundaries: ArrayLike,
-    count: ArrayLike,
-    *columns: ArrayLike,
-    side: Literal["right", "left"] = "right",
-) -> list[jax.Array]:
-    """The entry of each column for the :func:`interval` that each count lies in."""
-    boundaries, count = as_steps(boundaries, count)
-    arrays = [jnp.asarray(column) for column in columns]
-    entries = boundaries.shape[-1] * len(arrays)
-    if boundaries.shape[-1] > _FEW and (count.ndim == 0 or entries > _MOST):
-        index = interval(boundaries, count, side)
-        return [array[index] for array in arrays]
-    chosen = [jnp.broadcast_to(array[0], count.shape) for array in arrays]
-    for i in range(boundaries.shape[-1]):
-        passed = count >= boundaries[i] if side == "right" else count > boundaries[i]
-        pairs = zip(arrays, chosen, strict=True)
-        chosen = [jnp.where(passed, array[i + 1], before) for array, before in pairs]
-    return chosen
-
-
-def progress_of(
-    boundaries: ArrayLike, count: ArrayLike, begins: ArrayLike, ends: ArrayLike, *columns: ArrayLike
-) -> tuple[Progress, list[jax.Array]]:
-    """:func:`progress` of the phase in turn, one for each :func:`interval`, and its columns."""
-    count, begins, ends = as_steps(count, begins, ends)
-    steps, zero = ends - begins, jnp.zeros((), count.dtype)
-    length = _length(steps)
-    least = jnp.where(steps > zero, zero, length)
-    begin, length, least, unit, *chosen = pick(
-        boundaries, count, begins, length, least, _unit(length), *columns
-    )
-    done = jnp.clip(count - begin, least, length)
-    return _fractions(done, length - done, unit), chosen
-
-
-def interval(
-    boundaries: ArrayLike, count: ArrayLike, side: Literal["right", "left"] = "right"
-) -> jax.Array:
-    """How many of the sorted boundaries lie at or before each count; on the left, before it."""
-    boundaries, count = as_steps(boundaries, count)
-    # Comparing with all is one fused pass; from some dozens of boundaries on, bisection is faster.
-    method = "compare_all" if boundaries.shape[-1] <= 32 else "scan_unrolled"
-    return jnp.searchsorted(boundaries, count, side=side, method=method)
-
-
-def interval_between(boundaries: Instant, count: ArrayLike) -> jax.Array:
-    """:func:`interval` of boundaries that may lie between two counts."""
-    steps, part = jnp.asarray(boundaries.whole), as_float(boundaries.part)
-    if _is_integer(jnp.asarray(as_number(count))):
-        next_one = (part > 0.0) & (steps < largest(steps.dtype))
-        return interval(steps + next_one.astype(steps.dtype), count)
-    return interval(as_float(steps) + part, count)

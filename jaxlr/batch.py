@@ -35,6 +35,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
+from jax.extend.core import ClosedJaxpr
 from jax.typing import ArrayLike
 
 from jaxlr import _numerics, _text
@@ -295,10 +296,25 @@ def _values(schedules: Schedule, count: ArrayLike, size: int) -> jax.Array:
 
 
 def _looks_up(schedules: Schedule, count: ArrayLike) -> bool:
-    """Tells whether a member looks something up, or draws it, for every count."""
+    """Tells whether a member looks up several things for every count, or draws random numbers."""
     one = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), schedules)
-    formula = str(jax.make_jaxpr(lambda lr, count: lr(count))(one, count))
-    return any(name in formula for name in ("gather[", "reduce_", "random_bits["))
+    formula = jax.make_jaxpr(lambda lr, count: lr(count))(one, count)
+    wide = [
+        equation.primitive.name
+        for equation in _equations(formula.jaxpr)
+        if any(variable.aval.size >= jnp.size(count) for variable in equation.outvars)
+    ]
+    return wide.count("gather") > 1 or "random_bits" in wide
+
+
+def _equations(formula: Any) -> Iterator[Any]:
+    """The equations that are always evaluated, those of called functions included."""
+    for equation in formula.eqns:
+        yield equation
+        if equation.primitive.name != "cond":
+            for part in jax.tree.leaves(list(equation.params.values())):
+                if isinstance(part, ClosedJaxpr):
+                    yield from _equations(part.jaxpr)
 
 
 def stack(schedules: Iterable[Schedule], table: Mapping[str, npt.ArrayLike] | None = None) -> Batch:

@@ -8,6 +8,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from jaxlr import curves
+from jaxlr._intervals import by_interval
 from jaxlr._numerics import (
     as_float,
     as_number,
@@ -15,7 +16,6 @@ from jaxlr._numerics import (
     blend,
     divide,
     half_cosine,
-    interval,
     inverse,
     log,
     on_host,
@@ -370,12 +370,15 @@ def _exp_hyperbola(
     fraction = progress(count, decay_steps)
     count, starts, steps, bound = as_steps(count, jnp.asarray(starts), decay_steps, upper_bound)
     count = jnp.minimum(count, steps)
-    last = jnp.maximum(interval(starts, count) - 1, 0)
-    both = jnp.asarray(depths)[last] + _hyperbola(count, steps, bound).left
-    # The difference of the two squares over their sum keeps its digits where they are close.
-    unit = inverse(bound)
-    passed = as_float(count - starts[last]) * unit
-    fallen = passed * ((as_float(bound - count) + as_float(bound - starts[last])) * unit)
-    exponent = as_float(rate) * (fallen / jnp.where(both > 0.0, both, 1.0))
-    value = jnp.asarray(values)[last] * jnp.exp(exponent)
-    return jnp.where(fraction.remaining > 0.0, value, as_float(end_value))
+
+    def value(count: jax.Array, last: Any) -> jax.Array:
+        start, depth, known = last
+        both = depth + _hyperbola(count, steps, bound).left
+        # The difference of the two squares over their sum keeps its digits where they are close.
+        unit = inverse(bound)
+        passed = as_float(count - start) * unit
+        fallen = passed * ((as_float(bound - count) + as_float(bound - start)) * unit)
+        return known * jnp.exp(as_float(rate) * (fallen / jnp.where(both > 0.0, both, 1.0)))
+
+    falling = by_interval(value, starts[1:], count, (starts, depths, values))
+    return jnp.where(fraction.remaining > 0.0, falling, as_float(end_value))

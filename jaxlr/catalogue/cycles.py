@@ -10,6 +10,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from jaxlr._cycles import Length, cycle_of, length
+from jaxlr._intervals import by_interval
 from jaxlr._numerics import (
     Double,
     Instant,
@@ -22,19 +23,19 @@ from jaxlr._numerics import (
     double,
     exponential,
     instant,
-    interval,
     inverse,
     known,
     later,
     log,
     on_host,
-    progress_between,
+    phase,
+    progress_in,
     raised,
     stack,
     whole_periods,
 )
 from jaxlr._parameters import Exponent, Fraction, Kind, NonNegative, Period, Positive, Steps, Value
-from jaxlr.catalogue.piecewise import _interpolation, _through
+from jaxlr.catalogue.piecewise import _through, _through_from_0
 from jaxlr.catalogue.warmups import warmup_cosine_decay_schedule
 from jaxlr.curves import Curve, Shape
 from jaxlr.schedule import Schedule, schedule
@@ -97,7 +98,7 @@ def linear_onecycle_schedule(
     corners = [_part(pct_start, transition_steps), _part(pct_final, transition_steps)]
     low = divide(peak_value, div_factor)
     values = [low, peak_value, low, divide(low, final_div_factor)]
-    return _interpolation("linear", stack(*corners, transition_steps), stack(*values))
+    return _through_from_0(stack(*corners, transition_steps), stack(*values), "linear")
 
 
 @schedule
@@ -138,7 +139,7 @@ def cosine_onecycle_schedule(
     low = divide(peak_value, div_factor)
     values = [low, peak_value, divide(low, final_div_factor)]
     corners = stack(_part(pct_start, transition_steps), transition_steps)
-    return _interpolation("cosine", corners, stack(*values))
+    return _through_from_0(corners, stack(*values), "cosine")
 
 
 def _part(fraction: ArrayLike, steps: ArrayLike) -> Any:
@@ -316,7 +317,7 @@ def _cyclic(
     """The expanded form: the top shrinks by ``exp(rate)`` in each cycle or at each count."""
     number, begin, end = cycle_of(count, period)
     top = later(begin, up)
-    rise, fall = progress_between(count, begin, top), progress_between(count, top, end)
+    rise, fall = progress_in(count, phase(begin, top)), progress_in(count, phase(top, end))
     risen, missing = (
         jnp.where(rise.remaining > 0.0, up, down)
         for up, down in [(rise.elapsed, fall.remaining), (rise.remaining, fall.elapsed)]
@@ -439,9 +440,13 @@ def _cycles(
     exponent: NonNegative,
 ) -> jax.Array:
     """The expanded form of a list of cycles: picks one and evaluates it at its own count."""
-    starts = jnp.cumsum(decay_steps) - decay_steps
-    index = jnp.maximum(interval(starts, count) - 1, 0)
+    ends = jnp.cumsum(decay_steps)
+    starts = ends - decay_steps
     columns = (init_value, peak_value, warmup_steps, decay_steps, end_value, exponent)
-    cycle = warmup_cosine_decay_schedule(*(jnp.asarray(column)[index] for column in columns))
-    count, start = as_steps(count, starts[index])
-    return cycle(count - start)
+
+    def value(count: jax.Array, entry: Any) -> jax.Array:
+        start, *arguments = entry
+        count, start = as_steps(count, start)
+        return warmup_cosine_decay_schedule(*arguments)(count - start)
+
+    return by_interval(value, starts[1:], count, (starts, *columns))

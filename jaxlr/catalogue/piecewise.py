@@ -2,26 +2,24 @@
 
 import typing
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
+from jaxlr._intervals import by_interval
 from jaxlr._numerics import (
     Instant,
+    Phase,
     as_float,
     as_steps,
-    blend,
-    half_cosines,
     instant,
-    interval_between,
     known,
     on_host,
-    pick,
-    progress_between,
-    progress_of,
+    phase,
+    progress_in,
     whole_periods,
 )
 from jaxlr._parameters import (
@@ -144,7 +142,7 @@ def piecewise_interpolate_schedule(
     >>> jaxlr.piecewise_interpolate_schedule("linear", 1.0, {2: 0.5, 4: 0.0})(jnp.arange(6))
     Array([1.  , 0.75, 0.5 , 0.25, 0.  , 0.  ], dtype=float32)
     """
-    return _interpolation(interpolate_type, *_levels(init_value, boundaries_and_scales))
+    return _through_from_0(*_levels(init_value, boundaries_and_scales), interpolate_type)
 
 
 @schedule
@@ -237,8 +235,8 @@ def piecewise_constant_values_schedule(
       switch at the boundary, ``PiecewiseConstantDecay`` of Keras after it.
     """
     side: Literal["right", "left"] = "right" if switch == "at" else "left"
-    (value,) = pick(jnp.asarray(boundaries), count, jnp.asarray(values), side=side)
-    return value
+    steps = typing.cast(ArrayLike, boundaries)
+    return by_interval(_entry, steps, count, values, side=side)
 
 
 def _check_knots(*, knots: ArrayLike, values: ArrayLike, **_: Any) -> None:
@@ -378,34 +376,49 @@ def _levels(init_value: ArrayLike, jumps: Any) -> tuple[Any, Any]:
     )
 
 
+def _through_from_0(steps: ArrayLike, values: ArrayLike, curve: Shape) -> Schedule:
+    """Curves from ``values[0]`` at count 0 to ``values[i]`` at ``steps[i - 1]``."""
+    array: Any = np if on_host(steps) else jnp
+    knots = array.concatenate([array.zeros_like(steps, shape=1), steps])
+    return _through(instant(knots), values, curve)
+
+
 @schedule
 def _steps(count: jax.Array, boundaries: Steps, values: Value) -> Any:
     """Piecewise constant: value i holds from the i-th boundary on."""
-    (value,) = pick(boundaries, count, values)
+    return by_interval(_entry, boundaries, count, values)
+
+
+def _entry(count: jax.Array, value: jax.Array) -> jax.Array:
     return value
 
 
-@schedule
-def _interpolation(
-    count: jax.Array, interpolate_type: str, boundaries: Steps, values: Value
-) -> jax.Array:
-    """Interpolation between ``values[0]`` at 0 and ``values[i]`` at the i-th boundary."""
-    count, steps = as_steps(count, boundaries)
-    values = jnp.asarray(values)
-    knots = jnp.append(jnp.zeros((), steps.dtype), steps)
-    columns = [knots, jnp.append(steps, knots[-1]), values, jnp.append(values[1:], values[-1])]
-    fraction, (start, end) = progress_of(steps, count, *columns)
-    if interpolate_type == "cosine":
-        fraction = half_cosines(fraction)
-    return blend(start, end, *fraction)
+class _Part(NamedTuple):
+    """The way from one knot to the next."""
+
+    phase: Phase
+    start: jax.Array
+    end: jax.Array
 
 
 @schedule
 def _through(count: jax.Array, knots: Instant, values: Value, curve: Shape) -> jax.Array:
     """The expanded form of curves from each of some knots to the next."""
-    knots, values = Instant(*map(jnp.asarray, knots)), jnp.asarray(values)
-    passed = interval_between(knots, count)
-    left, right = jnp.maximum(passed - 1, 0), jnp.minimum(passed, values.size - 1)
-    begin, end = (Instant(knots.whole[i], knots.part[i]) for i in (left, right))
-    fraction = progress_between(count, begin, end)
-    return typing.cast(Curve, curve)(fraction, values[left], values[right])
+    lefts, rights = _neighbours((knots, values))
+
+    def prepare(ends: Any) -> _Part:
+        (begin, start), (end, stop) = ends
+        return _Part(phase(begin, end), start, stop)
+
+    def value(count: jax.Array, part: _Part) -> jax.Array:
+        return typing.cast(Curve, curve)(progress_in(count, part.phase), part.start, part.end)
+
+    return by_interval(value, knots, count, (lefts, rights), prepare=prepare)
+
+
+def _neighbours(columns: Any) -> tuple[Any, Any]:
+    """The entries on the left and the right of each interval: before and after all, the nearest."""
+    columns = jax.tree.map(jnp.asarray, columns)
+    lefts = jax.tree.map(lambda x: jnp.concatenate([x[:1], x]), columns)
+    rights = jax.tree.map(lambda x: jnp.concatenate([x, x[-1:]]), columns)
+    return lefts, rights

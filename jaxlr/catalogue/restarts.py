@@ -1,22 +1,23 @@
 """Schedules that start over in cycles which may grow and shrink."""
 
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from jaxlr._cycles import cycle_at, cycle_table
+from jaxlr._cycles import Cycle, at_most, by_cycle, cycle_table
 from jaxlr._numerics import (
     Double,
+    Phase,
     as_float,
-    as_steps,
     double,
     exponential,
     half_cosine,
     instant,
     later,
     log,
-    progress_between,
+    phase,
+    progress_in,
 )
 from jaxlr._parameters import Growth, Period, Positive, Steps, Value
 from jaxlr.schedule import Schedule, schedule
@@ -111,21 +112,34 @@ def _restarts(
     cycles: Period | None = None,
 ) -> jax.Array:
     """The expanded form: finds the cycle, and evaluates it at its own count."""
-    number, begin, end = cycle_at(count, growth, table)
-    top = later(begin, instant(warmup_steps))
-    rise, fall = progress_between(count, begin, top), progress_between(count, top, end)
-    wave = jnp.where(rise.remaining > 0.0, rise.elapsed, half_cosine(fall.remaining))
+    floor = as_float(alpha)
 
-    if cycles is not None:
-        number, cycles = as_steps(number, cycles)
-        wave = jnp.where(number < cycles, wave, 0.0)
-        number = jnp.minimum(number, cycles - 1)
-    shrink, floor = exponential(number, rate), as_float(alpha)
-    if shrinks == "range":
-        share = shrink * wave
-        mean = share + floor * (1.0 - share)
-    elif shrinks == "peak":
-        mean = shrink * wave + floor * (1.0 - wave)
-    else:
-        mean = shrink * (wave + floor * (1.0 - wave))
-    return as_float(init_value) * mean
+    def prepare(cycle: Cycle) -> _Wave:
+        number, is_over = at_most(cycle.number, cycles)
+        top = later(cycle.begin, instant(warmup_steps))
+        rise, fall = phase(cycle.begin, top), phase(top, cycle.end)
+        return _Wave(rise, fall, exponential(number, rate), is_over)
+
+    def value(count: jax.Array, wave: _Wave) -> jax.Array:
+        rise, fall = progress_in(count, wave.rise), progress_in(count, wave.fall)
+        height = jnp.where(rise.remaining > 0.0, rise.elapsed, half_cosine(fall.remaining))
+        height = jnp.where(wave.is_over, 0.0, height)
+        if shrinks == "range":
+            share = wave.shrink * height
+            mean = share + floor * (1.0 - share)
+        elif shrinks == "peak":
+            mean = wave.shrink * height + floor * (1.0 - height)
+        else:
+            mean = wave.shrink * (height + floor * (1.0 - height))
+        return as_float(init_value) * mean
+
+    return by_cycle(value, count, growth, table, prepare)
+
+
+class _Wave(NamedTuple):
+    """A cycle as a line up and half a cosine wave down."""
+
+    rise: Phase
+    fall: Phase
+    shrink: jax.Array
+    is_over: jax.Array

@@ -32,6 +32,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
+from jaxlr._intervals import by_interval
 from jaxlr._numerics import (
     Double,
     as_float,
@@ -40,7 +41,6 @@ from jaxlr._numerics import (
     divide,
     exponential,
     half_cosines,
-    interval,
     log,
     on_host,
     per_step,
@@ -250,18 +250,21 @@ def wsds_schedule(
     """
     count, lengths = as_steps(count, jnp.asarray(period_steps))
     ends = jax.lax.associative_scan(total, lengths)
-    period = jnp.minimum(interval(ends, count), ends.size - 1)
-    peak, end, steps = (
-        jnp.broadcast_to(jnp.asarray(x), ends.shape)[period]
-        for x in (peak_value, end_value, decay_steps)
-    )
-    stop, steps = as_steps(ends[period], steps)
-    start = jnp.maximum(stop - steps, jnp.zeros((), stop.dtype))
-    value = typing.cast(Curve, decay_curve)(progress(count, steps, begin=start), peak, end)
-    value = jnp.where(_before(count, start), peak, value)
-    warmup = progress(count, warmup_steps)
-    rise = typing.cast(Curve, warmup_curve)(warmup, init_value, peak)
-    return jnp.where(warmup.remaining > 0.0, rise, value)
+    columns = [
+        jnp.broadcast_to(jnp.asarray(x), ends.shape) for x in (peak_value, end_value, decay_steps)
+    ]
+
+    def value(count: jax.Array, period: Any) -> jax.Array:
+        stop, peak, end, steps = period
+        stop, steps = as_steps(stop, steps)
+        start = jnp.maximum(stop - steps, jnp.zeros((), stop.dtype))
+        value = typing.cast(Curve, decay_curve)(progress(count, steps, begin=start), peak, end)
+        value = jnp.where(_before(count, start), peak, value)
+        warmup = progress(count, warmup_steps)
+        rise = typing.cast(Curve, warmup_curve)(warmup, init_value, peak)
+        return jnp.where(warmup.remaining > 0.0, rise, value)
+
+    return by_interval(value, ends[:-1], count, (ends, *columns))
 
 
 def _check_infinite(

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from jaxlr._cycles import cycle_at, cycle_table
+from jaxlr._cycles import Cycle, at_most, by_cycle, cycle_table
 from jaxlr._numerics import (
     Double,
     as_float,
@@ -16,7 +16,8 @@ from jaxlr._numerics import (
     inverse,
     largest,
     log,
-    progress_between,
+    phase,
+    progress_in,
     whole_periods,
 )
 from jaxlr._parameters import Growth, Number, Period, Positive, Value
@@ -189,10 +190,7 @@ def _even_cycles(
     rate: Double,
     cycles: Period | None = None,
 ) -> ArrayLike:
-    number = whole_periods(count, period)
-    if cycles is not None:
-        number, cycles = as_steps(number, cycles)
-        number = jnp.minimum(number, cycles - 1)
+    number, _ = at_most(whole_periods(count, period), cycles)
     step, length, passed = as_steps(count, period, number)
     own = jnp.minimum(step - passed * length, length)
     return exponential(number, rate) * as_float(schedule(own))
@@ -208,10 +206,13 @@ def _growing_cycles(
     table: Any,
     cycles: Period | None = None,
 ) -> ArrayLike:
-    number, begin, end = cycle_at(count, growth, table)
-    part = progress_between(count, begin, end).elapsed
-    if cycles is not None:
-        number, cycles = as_steps(number, cycles)
-        part = jnp.where(number < cycles, part, 1.0)
-        number = jnp.minimum(number, cycles - 1)
-    return exponential(number, rate) * as_float(schedule(as_float(period) * part))
+    def prepare(cycle: Cycle) -> Any:
+        number, is_over = at_most(cycle.number, cycles)
+        return phase(cycle.begin, cycle.end), exponential(number, rate), is_over
+
+    def place(count: jax.Array, entry: Any) -> tuple[jax.Array, jax.Array]:
+        own, scale, is_over = entry
+        return jnp.where(is_over, 1.0, progress_in(count, own).elapsed), scale
+
+    part, scale = by_cycle(place, count, growth, table, prepare)
+    return scale * as_float(schedule(as_float(period) * part))

@@ -10,6 +10,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from jaxlr import _numerics
+from jaxlr._intervals import interval
 from jaxlr._parameters import Boundaries, Steps, Value
 from jaxlr.compose.wrapping import AnySchedule, Schedules
 from jaxlr.schedule import Schedule, schedule
@@ -131,7 +132,7 @@ def _pieces(
     seconds = starts + jnp.clip(lengths - 1, 0, 1)
 
     def value_at(count: jax.Array) -> jax.Array:
-        current = _numerics.interval(steps, count)
+        current = interval(steps, count)
         value = jnp.zeros((), _numerics.float_dtype())
         for number, stack in enumerate(stacks):
             in_turn = group[current] == number
@@ -144,7 +145,7 @@ def _pieces(
         return value if scales is None else value * jnp.asarray(scales)[current]
 
     def value_of_all(count: jax.Array) -> jax.Array:
-        current, numbers = _numerics.interval(steps, count), jnp.arange(len(group))
+        current, numbers = interval(steps, count), jnp.arange(len(group))
         value = jnp.zeros((), _numerics.float_dtype())
         for number, stack in enumerate(stacks):
             for row in range(len(jax.tree.leaves(stack)[0])):

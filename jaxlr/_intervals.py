@@ -1,0 +1,153 @@
+"""Which of some intervals a count lies in, and a formula of what is known there.
+
+A schedule of many pieces looks up the numbers of its piece. For one count that is a bisection. For
+the many counts of a curve, that would cost more than all else; but counts that follow one another
+lie in few pieces, which are looked up once for hundreds of counts.
+"""
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jax.custom_batching import custom_vmap
+from jax.typing import ArrayLike
+
+from jaxlr._numerics import Instant, as_float, as_number, as_steps, is_integer, largest
+
+__all__ = ["by_interval", "interval"]
+
+Side = Literal["right", "left"]
+
+_FEW = 16
+"""Up to so many boundaries, comparing with all of them is faster than bisection."""
+
+_BLOCK = 512
+"""How many counts at least share what is looked up."""
+
+_WITHIN = (4, 24, 96)
+"""So many boundaries within a block of counts are compared with: the fewest that suffice."""
+
+_MOST_BYTES = 400
+"""How much there may be to choose from for a count."""
+
+
+def by_interval(
+    formula: Callable[[jax.Array, Any], Any],
+    boundaries: ArrayLike | Instant,
+    count: ArrayLike,
+    columns: Any,
+    *,
+    side: Side = "right",
+    prepare: Callable[[Any], Any] = lambda entries: entries,
+    before_last: Callable[[jax.Array, Any], Any] | None = None,
+) -> Any:
+    """Evaluates ``formula(count, prepare(entries))``, each count with the entries of its interval.
+
+    Args:
+      formula: computes a value, or a pytree of some, for each count, elementwise.
+      boundaries: the sorted boundaries, of shape ``[n]``. They may lie between two counts.
+      count: the counts, of any shape.
+      columns: a pytree of arrays of shape ``[n + 1]``. Its entries are those of the interval that
+        :func:`interval` says.
+      side: as for :func:`interval`.
+      prepare: computes elementwise what depends on the entries alone; where it can be, that is
+        done once for many counts.
+      before_last: a cheaper formula, that holds for counts before the last boundary.
+    """
+    if isinstance(boundaries, Instant):
+        boundaries, side = _counts_before(boundaries, count)
+    boundaries, count = as_steps(boundaries, count)
+    columns = jax.tree.map(jnp.asarray, columns)
+
+    def value_of(count: jax.Array) -> Any:
+        index = interval(boundaries, count, side)
+        return formula(count, prepare(_rows(columns, index)))
+
+    if boundaries.size <= _FEW:
+        return formula(count, _compared(count, boundaries, prepare(columns), side))
+    if count.size < _BLOCK:
+        return value_of(count)
+
+    blocks = _blocks(count.ravel())
+    first = interval(boundaries, jnp.min(blocks, axis=1), side)
+    last = interval(boundaries, jnp.max(blocks, axis=1), side)
+
+    def values_of(within: int) -> Callable[[], Any]:
+        """The values where there are at most so many boundaries within each block."""
+
+        def values() -> Any:
+            places = jnp.minimum(first + jnp.arange(within + 1)[:, None], boundaries.size)
+            nearby = prepare(_rows(columns, places))
+            # What comes next where there are no more boundaries makes no difference.
+            ends = jnp.append(boundaries, largest(boundaries.dtype))[places[:-1]]
+            ends, nearby = jax.tree.map(lambda x: x[..., None], (ends, nearby))
+            return (before_last or formula)(blocks, _compared(blocks, ends, nearby, side))
+
+        return values
+
+    def all_values() -> Any:
+        return lax.map(value_of, blocks)
+
+    size = sum(column.dtype.itemsize for column in jax.tree.leaves(columns))
+    widths = [within for within in _WITHIN if within * size <= _MOST_BYTES]
+    passed = last - first
+    if before_last is not None:
+        passed = jnp.where(last < boundaries.size, passed, _WITHIN[-1] + 1)
+    method = sum((_most(passed) > within).astype(int) for within in widths)
+    values = lax.switch(method, [*map(values_of, widths), all_values])
+    return jax.tree.map(lambda x: x.ravel()[: count.size].reshape(count.shape), values)
+
+
+def interval(boundaries: ArrayLike, count: ArrayLike, side: Side = "right") -> jax.Array:
+    """How many of the sorted boundaries lie at or before each count; on the left, before it."""
+    boundaries, count = as_steps(boundaries, count)
+    # Comparing with all is one fused pass; from some dozens of boundaries on, bisection is faster.
+    method = "compare_all" if boundaries.shape[-1] <= 32 else "scan_unrolled"
+    return jnp.searchsorted(boundaries, count, side=side, method=method)
+
+
+def _counts_before(times: Instant, count: ArrayLike) -> tuple[jax.Array, Side]:
+    """Boundaries of the given kind of counts, and the side on which they lie of these times."""
+    steps, part = jnp.asarray(times.whole), as_float(times.part)
+    if not is_integer(as_number(count)):
+        return as_float(steps) + part, "right"
+    most = largest(steps.dtype)
+    never = (steps == most) & (part >= 0.0)  # It is beyond every integer.
+    return jnp.where(never, most, jnp.where(part > 0.0, steps, steps - 1)), "left"
+
+
+def _rows(columns: Any, index: jax.Array) -> Any:
+    return jax.tree.map(lambda column: column[index], columns)
+
+
+def _compared(count: jax.Array, boundaries: jax.Array, columns: Any, side: Side) -> Any:
+    """The entries after the last boundary that each count has passed."""
+    entries = jax.tree.map(lambda column: jnp.broadcast_to(column[0], count.shape), columns)
+    for i, boundary in enumerate(boundaries):
+        passed = count >= boundary if side == "right" else count > boundary
+        following = jax.tree.map(lambda column, i=i: column[i + 1], columns)
+        entries = jax.tree.map(
+            lambda new, old, passed=passed: jnp.where(passed, new, old), following, entries
+        )
+    return entries
+
+
+def _blocks(counts: jax.Array) -> jax.Array:
+    """Counts side by side in blocks of one length; those that are missing are as the last."""
+    # A divisor of their number leaves nothing to fill up, and nothing to cut off again.
+    lengths = range(_BLOCK, 2 * _BLOCK)
+    length = next((n for n in lengths if counts.size % n == 0), _BLOCK)
+    return jnp.pad(counts, (0, -counts.size % length), mode="edge").reshape(-1, length)
+
+
+@custom_vmap
+def _most(numbers: jax.Array) -> jax.Array:
+    """The largest of some numbers: of all members, where it is called for a batch."""
+    return jnp.max(numbers)
+
+
+@_most.def_vmap
+def _(size: int, batched: Any, numbers: jax.Array) -> Any:
+    return _most(numbers), False

@@ -1,0 +1,118 @@
+"""Looking up what holds at a count: whichever way it is done, comparing with all says the same."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jaxlr._intervals import by_interval
+from jaxlr._numerics import Instant
+
+NUMBERS = (0, 1, 17, 300)
+
+
+def rows(formula, boundaries, count, values, **kwargs):
+    """What a plain loop over counts says."""
+    side = kwargs.get("side", "right")
+    index = np.searchsorted(boundaries, count.ravel(), side=side)
+    return np.asarray(formula(count, values[index].reshape(count.shape)))
+
+
+def scaled(count, entry):
+    return entry * (1 + count % 7)
+
+
+@functools.partial(jax.jit, static_argnums=3)
+def _looked_up(boundaries, count, values, side="right"):
+    return by_interval(scaled, boundaries, count, values, side=side)
+
+
+@pytest.mark.parametrize(
+    ("shape", "side"), [((3,), "right"), ((1021,), "left"), ((40, 30), "right")], ids=str
+)
+@pytest.mark.parametrize("number", NUMBERS)
+@pytest.mark.parametrize("far", [100, 100_000], ids=["close together", "far apart"])
+def test_each_count_gets_the_entry_of_its_interval(number, shape, far, side):
+    rng = np.random.default_rng(number)
+    boundaries = np.sort(rng.integers(0, far, number)).astype(np.int32)
+    values = rng.integers(0, 1000, number + 1).astype(np.int32)
+    size = int(np.prod(shape))
+    for counts in (np.arange(size), rng.integers(-5, far + 5, size), far * np.arange(size) // 9):
+        count = counts.reshape(shape).astype(np.int32)
+        found = _looked_up(boundaries, count, values, side)
+        np.testing.assert_array_equal(found, rows(scaled, boundaries, count, values, side=side))
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.integers(0, 2**31 - 1), min_size=30, max_size=30), st.integers(0, 2**31 - 1))
+def test_boundaries_anywhere(numbers, begin):
+    boundaries, values = np.sort(np.asarray(numbers, np.int32)), np.arange(31, dtype=np.int32)
+    count = np.clip(begin + np.arange(-300, 301), 0, 2**31 - 1).astype(np.int32)
+    found = _looked_up(boundaries, count, values)
+    np.testing.assert_array_equal(found, rows(scaled, boundaries, count, values))
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_a_batch_is_what_its_members_are(number):
+    rng = np.random.default_rng(0)
+    count = np.arange(1200, dtype=np.int32)
+    # The boundaries of one are far apart, those of another all in one block.
+    spans = np.array([10, 1200, 10**6, 200])[:, None]
+    boundaries = np.sort(rng.integers(0, spans, (4, number)), axis=1).astype(np.int32)
+    values = rng.integers(0, 1000, (4, number + 1)).astype(np.int32)
+    batch = jax.vmap(_looked_up, in_axes=(0, None, 0))(boundaries, count, values)
+    for member, steps, column in zip(batch, boundaries, values, strict=True):
+        np.testing.assert_array_equal(member, rows(scaled, steps, count, column))
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.float32])
+@pytest.mark.parametrize("number", [4, 40])
+def test_boundaries_between_two_counts(number, dtype):
+    whole = np.arange(10, 10 + 3 * number, 3).astype(np.int32)
+    part = np.resize(np.float32([0.0, 0.25, -0.25, 0.5]), number)
+    times = whole.astype(np.float64) + part
+    values, count = np.arange(number + 1), np.arange(600).astype(dtype)
+    found = by_interval(lambda count, entry: entry, Instant(whole, part), count, values)
+    np.testing.assert_array_equal(found, np.searchsorted(times, count, side="right"))
+
+
+def test_a_boundary_beyond_every_integer_never_comes():
+    most = 2**31 - 1
+    times = Instant(np.array([5, most], np.int32), np.float32([0.0, 1e5]))
+    count = np.array([4, 5, most], np.int32)
+    found = by_interval(lambda count, entry: entry, times, count, np.arange(3))
+    np.testing.assert_array_equal(found, [0, 1, 1])
+
+
+@pytest.mark.parametrize("size", [3, 600], ids=["few counts", "many counts"])
+@pytest.mark.parametrize("number", [3, 30], ids=["few boundaries", "many boundaries"])
+def test_gradients_go_to_the_entries_that_were_taken(number, size):
+    boundaries = np.arange(100, 100 * number + 1, 100).astype(np.int32)
+    count = np.linspace(0, 700, size).astype(np.int32)
+
+    def total(values):
+        return jnp.sum(by_interval(lambda count, entry: entry**2, boundaries, count, values))
+
+    values = np.linspace(1.0, 2.0, number + 1).astype(np.float32)
+    taken = np.bincount(np.searchsorted(boundaries, count, side="right"), minlength=number + 1)
+    for gradient in (jax.grad(total)(values), jax.jacfwd(total)(values)):
+        np.testing.assert_allclose(gradient, 2 * values * taken, rtol=1e-5)
+
+
+def test_the_cheaper_formula_is_not_asked_after_the_last_boundary():
+    boundaries, values = np.arange(0, 4000, 200).astype(np.int32), np.arange(21)
+    count = np.arange(0, 5000).astype(np.int32)
+
+    def formula(count, entry):
+        return entry + 1000 * (count >= 3800)
+
+    looked_up = functools.partial(
+        by_interval, formula, boundaries, columns=values, before_last=lambda count, entry: entry
+    )
+    expected = formula(count, np.searchsorted(boundaries, count, side="right"))
+    for last in (3800, 5000):
+        np.testing.assert_array_equal(looked_up(count=count[:last]), expected[:last])
