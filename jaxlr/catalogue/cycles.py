@@ -29,11 +29,11 @@ from jaxlr._numerics import (
     log,
     on_host,
     progress_between,
-    raised,
     stack,
     whole_periods,
 )
 from jaxlr._parameters import Exponent, Fraction, Kind, NonNegative, Period, Positive, Steps, Value
+from jaxlr._powers import raised
 from jaxlr.catalogue.piecewise import _interpolation, _through
 from jaxlr.catalogue.warmups import warmup_cosine_decay_schedule
 from jaxlr.curves import Curve, Shape
