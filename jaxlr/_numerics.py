@@ -1,6 +1,6 @@
 """The few exact building blocks that every formula is made of.
 
-A schedule in float32 loses its digits in four places, and each has one remedy here.
+A schedule in float32 loses its digits in three places, and each has one remedy here.
 
 * *Fractions of a phase.* ``1 - count / steps`` cancels near the end, and ``count`` itself has more
   digits than a float32 from 2**24 on. :func:`progress` subtracts while the numbers are still
@@ -10,8 +10,8 @@ A schedule in float32 loses its digits in four places, and each has one remedy h
 * *Exponentials.* A rate near 1 is rounded before its logarithm is taken, and a long exponent is
   rounded before it is raised. :func:`log` works in double precision wherever the rate is a
   plain number, and :func:`exponential` multiplies count and slope in two parts.
-* *Powers.* ``0 ** p`` has an infinite derivative for ``p < 1``, which turns every gradient that
-  passes through it into NaN, even where a mask hides the value. :func:`power` has none.
+
+Powers, which lose them in the same places, have a file of their own: :mod:`jaxlr._powers`.
 
 XLA divides by a scalar through its reciprocal, and regroups products of constants, where it sees
 fit. These functions multiply each count once, by a scalar that is ready; so compiled and uncompiled
@@ -48,24 +48,21 @@ __all__ = [
     "instant",
     "inverse",
     "is_integer",
-    "is_whole",
     "known",
     "largest",
     "later",
+    "leading_digits",
     "log",
     "on_host",
     "per_step",
     "phase",
-    "power",
     "product",
     "progress",
     "progress_in",
-    "raised",
     "since",
     "sine",
     "stack",
     "total",
-    "twofold_power",
     "whole_periods",
 ]
 
@@ -367,64 +364,6 @@ def half_cosines(fraction: Progress) -> Progress:
     return Progress(jnp.where(early, less, more), jnp.where(early, more, less))
 
 
-_WHOLE = (1, 2, 3)
-"""Exponents for which a power is a product, to the last digit."""
-
-
-def is_whole(exponent: Any) -> bool:
-    """Tells whether a power with this exponent is a product: one that is structure, not data."""
-    return on_host(exponent) and np.ndim(exponent) == 0 and bool(exponent in _WHOLE)
-
-
-def power(base: ArrayLike, exponent: ArrayLike) -> jax.Array:
-    """``base ** exponent`` for ``base >= 0``, with ``0 ** 0 = 1`` and no infinite gradient at 0."""
-    base = jnp.asarray(as_float(base))
-    if is_whole(exponent):
-        return lax.integer_pow(base, int(exponent))  # type: ignore[arg-type]
-    exponent = jnp.asarray(as_float(exponent))
-    positive = base > 0.0
-    at_zero = jnp.where(exponent > 0.0, 0.0, 1.0)
-    result = jnp.where(positive, jnp.where(positive, base, 1.0) ** exponent, at_zero)
-    for whole in _WHOLE:
-        product = _with_gradient_of(result, lax.integer_pow(base, whole))
-        result = jnp.where(exponent == whole, product, result)
-    return result
-
-
-def raised(fraction: Progress, exponent: ArrayLike) -> Progress:
-    """Raises the remaining fraction to a power; the elapsed one keeps its digits near 0."""
-    remaining = power(fraction.remaining, exponent)
-    if is_whole(exponent):
-        return Progress(_whole_elapsed(fraction, int(exponent)), remaining)  # type: ignore[arg-type]
-    exponent = jnp.asarray(as_float(exponent))
-    early = jnp.minimum(fraction.elapsed, 0.5)
-    elapsed = -jnp.expm1(exponent * jnp.log1p(-early))
-    elapsed = jnp.where(fraction.elapsed < 0.5, elapsed, 1.0 - remaining)
-    for whole in _WHOLE:
-        product = _with_gradient_of(elapsed, _whole_elapsed(fraction, whole))
-        elapsed = jnp.where(exponent == whole, product, elapsed)
-    return Progress(elapsed, remaining)
-
-
-def _whole_elapsed(fraction: Progress, exponent: int) -> jax.Array:
-    """``1 - remaining ** exponent = elapsed * (1 + remaining + remaining ** 2 + ...)``."""
-    terms = jnp.ones_like(fraction.remaining)
-    for _ in range(exponent - 1):
-        terms = terms * fraction.remaining + 1.0
-    return fraction.elapsed * terms
-
-
-@jax.custom_jvp
-def _with_gradient_of(result: jax.Array, product: jax.Array) -> jax.Array:
-    """The product, differentiated as the result that it is nearer to than floats can say."""
-    return product
-
-
-@_with_gradient_of.defjvp
-def _(primals: Any, tangents: Any) -> Any:
-    return jnp.broadcast_to(primals[1], jnp.shape(primals[0])), tangents[0]
-
-
 def divide(x: ArrayLike, y: ArrayLike) -> Any:
     """``x / y`` for positive y, in double precision for numbers of the host."""
     if on_host(x, y):
@@ -467,7 +406,8 @@ class Double(NamedTuple):
     low: Any
 
 
-def _leading_digits(x: Any) -> Any:
+def leading_digits(x: Any) -> Any:
+    """A float32 cut off after 12 of its 24 binary digits."""
     mask = np.uint32(0xFFFFF000)
     if on_host(x):
         return (np.asarray(x, np.float32).view(np.uint32) & mask).view(np.float32)[()]
@@ -480,7 +420,7 @@ def double(x: ArrayLike) -> Double:
         whole = as_float(x)
         return Double(whole, 0.0 * whole)
     exact = np.asarray(x, np.float64) if on_host(x) else as_float(x)
-    high = _leading_digits(as_float(x))
+    high = leading_digits(as_float(x))
     return Double(high, as_float(exact - high))
 
 
@@ -510,7 +450,7 @@ def product(count: jax.Array, factor: Double) -> tuple[jax.Array, jax.Array]:
     if float_dtype() == jnp.float64:
         return as_float(count) * factor.high, as_float(count) * factor.low
     rounded = as_float(count)
-    count_high = _leading_digits(rounded)
+    count_high = leading_digits(rounded)
     if is_integer(count):
         upper, lower = as_float(count >> 16) * 65536.0, as_float(count & 0xFFFF)
         count_low = (upper - count_high) + lower
@@ -540,7 +480,7 @@ def exponential(count: ArrayLike, slope: Double) -> jax.Array:
 def _split(count: jax.Array, slope: ArrayLike) -> tuple[jax.Array, jax.Array]:
     """Two parts of a count; the first has 12 binary digits while exp(count * slope) is not 0."""
     if not is_integer(count):
-        high = _leading_digits(count)
+        high = leading_digits(count)
         return high, count - high
     # With u the largest power of 2 up to the last count that matters: multiples of u / 2048.
     size = jnp.maximum(jnp.abs(lax.stop_gradient(as_float(slope))), 128.0 / 2.0**30)
@@ -548,11 +488,3 @@ def _split(count: jax.Array, slope: ArrayLike) -> tuple[jax.Array, jax.Array]:
     step = lax.bitcast_convert_type(bits & np.uint32(0x7F800000), jnp.float32) * (1.0 / 2048.0)
     low = count & (step.astype(count.dtype) - 1)
     return as_float(count - low), as_float(low)
-
-
-def twofold_power(base: jax.Array, exponent: Double) -> jax.Array:
-    """``base ** exponent`` for ``base > 0``, with a relative error of 3e-7 however large the base.
-
-    An exponent that is rounded to float32 would cost three times as much at a base of 1e9.
-    """
-    return base**exponent.high * base**exponent.low

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from jaxlr import _numerics, _text
+from jaxlr import _numerics, _powers, _text
 
 __all__ = [
     "Boundaries",
@@ -135,7 +135,7 @@ class Number(Kind):
         if not self.exponent or not _numerics.on_host(leaf):
             return False
         exponents = np.unique(leaf)
-        return len(exponents) == 1 and _numerics.is_whole(exponents[0])
+        return len(exponents) == 1 and _powers.is_whole(exponents[0])
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from jaxlr import _numerics
+from jaxlr import _numerics, _powers
 from jaxlr._family import Constructor, Parametric, constructor_of, constructors
 from jaxlr._numerics import Progress, as_float, blend
 from jaxlr._parameters import Exponent, Fraction, Kind, Positive, PositiveExponent, Value
@@ -123,7 +123,7 @@ def polynomial(
     Args:
       power: :math:`q`; above 1 most of the way is made early, below 1 late.
     """
-    return blend(start, end, *_numerics.raised(fraction, power))
+    return blend(start, end, *_powers.raised(fraction, power))
 
 
 @curve
@@ -154,7 +154,7 @@ def one_minus_power(
       Hägele et al., `Scaling Laws and Compute-Optimal Training Beyond Fixed Training Durations
       <https://arxiv.org/abs/2405.18392>`_, 2024, for the square
     """
-    left, over = _numerics.raised(Progress(fraction.remaining, fraction.elapsed), power)
+    left, over = _powers.raised(Progress(fraction.remaining, fraction.elapsed), power)
     return blend(start, end, over, left)
 
 
@@ -166,7 +166,7 @@ def one_minus_sqrt(fraction: Progress, start: jax.Array, end: jax.Array) -> jax.
       Hägele et al., `Scaling Laws and Compute-Optimal Training Beyond Fixed Training Durations
       <https://arxiv.org/abs/2405.18392>`_, 2024
     """
-    root = _numerics.power(fraction.elapsed, 0.5)
+    root = _powers.root(fraction.elapsed)
     return blend(start, end, root, fraction.remaining / (1.0 + root))
 
 
@@ -316,5 +316,5 @@ def k_decay(
       Zhang and Li, `k-decay: A New Method For Learning Rate Schedule
       <https://arxiv.org/abs/2004.05909>`_, 2020
     """
-    left, over = _numerics.raised(Progress(fraction.remaining, fraction.elapsed), k)
+    left, over = _powers.raised(Progress(fraction.remaining, fraction.elapsed), k)
     return typing.cast(Curve, shape)(Progress(over, left), start, end)

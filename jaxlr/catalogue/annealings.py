@@ -19,10 +19,10 @@ from jaxlr._numerics import (
     inverse,
     log,
     on_host,
-    power,
     progress,
 )
 from jaxlr._parameters import Fraction, Period, Positive, PositiveExponent, Steps, Value
+from jaxlr._powers import root
 from jaxlr.catalogue.transitions import transition_schedule
 from jaxlr.curves import Shape
 from jaxlr.schedule import Schedule, schedule
@@ -328,7 +328,7 @@ def _whole(steps: Any, most: Any) -> Any:
 
 
 def _root(x: Any) -> Any:
-    return np.sqrt(x) if on_host(x) else power(x, 0.5)
+    return np.sqrt(x) if on_host(x) else root(x)
 
 
 def _exp(x: Any) -> Any:
@@ -347,8 +347,8 @@ def _hyperbola(count: ArrayLike, steps: ArrayLike, bound: ArrayLike) -> _Depth:
     part, rest = progress(steps, bound)
     over, left = progress(count, steps)
     curved = 2.0 * rest
-    left_depth = power(part * left * (curved + part * left), 0.5)
-    whole = power(part * (1.0 + rest), 0.5)
+    left_depth = root(part * left * (curved + part * left))
+    whole = root(part * (1.0 + rest))
     # The difference of the two squares over their sum keeps its digits near the start.
     both = whole + left_depth
     fallen = part * over * (curved + part * (1.0 + left)) / jnp.where(both > 0.0, both, 1.0)

@@ -30,11 +30,11 @@ from jaxlr._numerics import (
     on_host,
     phase,
     progress_in,
-    raised,
     stack,
     whole_periods,
 )
 from jaxlr._parameters import Exponent, Fraction, Kind, NonNegative, Period, Positive, Steps, Value
+from jaxlr._powers import raised
 from jaxlr.catalogue.piecewise import _through, _through_from_0
 from jaxlr.catalogue.warmups import warmup_cosine_decay_schedule
 from jaxlr.curves import Curve, Shape

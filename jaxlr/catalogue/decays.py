@@ -17,10 +17,10 @@ from jaxlr._numerics import (
     log,
     on_host,
     per_step,
-    twofold_power,
     whole_periods,
 )
 from jaxlr._parameters import NonNegative, Period, Positive, Steps, Value
+from jaxlr._powers import power
 from jaxlr.catalogue.transitions import constant_schedule
 from jaxlr.compose import join_schedules
 from jaxlr.schedule import Schedule, schedule
@@ -334,7 +334,7 @@ def _shifted_power(
 ) -> jax.Array:
     """The expanded form of an inverse power, which has all digits of the exponent."""
     time = 1.0 + as_float(count) * inverse(timescale)
-    return as_float(init_value) * twofold_power(time, exponent)
+    return as_float(init_value) * power(time, exponent)
 
 
 @schedule(elementwise=True)
@@ -391,7 +391,7 @@ def _power(
     """The expanded form of a power of the tokens seen, which has all digits of the exponent."""
     tokens = (as_float(count) + as_float(shift)) * as_float(tokens_per_step)
     begun = tokens > 0.0
-    value = as_float(amplitude) * twofold_power(jnp.where(begun, tokens, 1.0), exponent)
+    value = as_float(amplitude) * power(jnp.where(begun, tokens, 1.0), exponent)
     at_zero = jnp.where(exponent.high > 0.0, 0.0, as_float(init_value))
     return jnp.where(begun, jnp.minimum(value, as_float(init_value)), at_zero)
 

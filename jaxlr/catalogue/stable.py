@@ -45,10 +45,10 @@ from jaxlr._numerics import (
     on_host,
     per_step,
     progress,
-    raised,
     total,
 )
 from jaxlr._parameters import Exponent, NonNegative, Number, Positive, Steps, Value
+from jaxlr._powers import raised
 from jaxlr.catalogue.piecewise import Values
 from jaxlr.curves import Curve, Shape
 from jaxlr.schedule import Schedule, schedule

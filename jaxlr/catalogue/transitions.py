@@ -16,12 +16,11 @@ from jaxlr._numerics import (
     inverse,
     log,
     per_step,
-    power,
     progress,
-    raised,
     whole_periods,
 )
 from jaxlr._parameters import Exponent, NonNegative, Period, Positive, Steps, Value
+from jaxlr._powers import power, raised
 from jaxlr.curves import Curve, Shape
 from jaxlr.schedule import Schedule, schedule
 

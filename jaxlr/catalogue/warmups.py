@@ -46,10 +46,10 @@ from jaxlr._numerics import (
     log,
     on_host,
     progress,
-    raised,
     total,
 )
 from jaxlr._parameters import Exponent, Fraction, NonNegative, Period, Positive, Steps, Value
+from jaxlr._powers import raised
 from jaxlr.catalogue.decays import (
     exponential_decay,
     inverse_power_decay_schedule,
