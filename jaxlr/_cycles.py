@@ -61,18 +61,26 @@ def length(*steps: ArrayLike) -> Length:
 
 def cycle_of(count: ArrayLike, length: Length) -> Cycle:
     """Finds the cycle that each count is in where all have the same length."""
-    count, whole = as_steps(count, length.whole)
-    unit = inverse(as_float(whole) + (length.part.high + length.part.low))
-
-    def own(number: jax.Array) -> jax.Array:
-        return since(count, _begin(number, length))
-
-    number = jnp.floor(as_float(count) * unit).astype(count.dtype)
-    number = number + jnp.floor(own(number) * unit).astype(count.dtype)  # It was rounded.
-    late, early = own(number + 1) >= 0.0, own(number) < 0.0
-    number = number + late.astype(count.dtype) - early.astype(count.dtype)
-    number = jnp.where(unit > 0.0, number, jnp.zeros_like(number))
+    count, _ = as_steps(count, length.whole)
+    unit = _inverse(length)
+    main, rest = product(count, unit)
+    half = jnp.floor(0.5 * main)  # Twice as much may be more than an integer holds; the sum is not.
+    # A quarter less than what was rounded is in this cycle or in the one before.
+    rest = jnp.floor((main - 2.0 * half) + rest - 0.25)
+    number = 2 * half.astype(count.dtype) + rest.astype(count.dtype)
+    late = since(count, _begin(number + 1, length)) >= 0.0
+    number = number + late.astype(count.dtype)
+    number = jnp.where(unit.high > 0.0, number, jnp.zeros_like(number))
     return Cycle(number, _begin(number, length), _begin(number + 1, length))
+
+
+def _inverse(length: Length) -> Double:
+    """``1 / length`` in two parts, and 0 where the length is not positive."""
+    (whole,), (high, low) = as_steps(length.whole), length.part
+    unit = double(inverse(as_float(whole) + (high + low)))
+    main, rest = product(whole, unit)
+    missing = ((1.0 - main) - unit.high * high) - (rest + unit.high * low + unit.low * (high + low))
+    return Double(unit.high, unit.low + (unit.high + unit.low) * missing)
 
 
 def _begin(number: jax.Array, length: Length) -> Instant:
@@ -83,7 +91,7 @@ def _begin(number: jax.Array, length: Length) -> Instant:
     main, rest = main - steps, rest - more
     last = jnp.round(main + rest)
     # Beyond every integer the sum wraps around, and so does its difference from a count nearby.
-    whole = number * whole + (steps + more + last).astype(whole.dtype)
+    whole = number * whole + steps.astype(whole.dtype) + (more + last).astype(whole.dtype)
     return Instant(whole, (main - last) + rest)
 
 

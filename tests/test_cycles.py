@@ -1,6 +1,8 @@
 """What is special about cycles: where they begin and end, and the values of other frameworks."""
 
 import itertools
+import math
+from fractions import Fraction
 
 import jax
 import jax.numpy as jnp
@@ -8,6 +10,7 @@ import numpy as np
 import pytest
 
 import jaxlr
+from jaxlr._cycles import cycle_of, length
 
 LATE = 2**31 - 1
 
@@ -38,6 +41,25 @@ def test_even_cycles_never_drift(period):
     last = LATE // period * period
     np.testing.assert_array_equal(lr(np.array([0, period, last])), 1)
     np.testing.assert_allclose(lr(last - 1), np.sin(np.pi / 2 / period) ** 2, rtol=1e-6)
+
+
+@pytest.mark.parametrize("steps", [1.0625, 2.9185, 3.2072, 5.721, 44.5, 123.456, 1e5 / 3])
+def test_even_cycles_between_two_counts_have_their_numbers_at_every_count(steps):
+    period = length(steps)
+    exact = sum(Fraction(float(part)) for part in (period.whole, *period.part))
+    most = 2**31 - 1 - math.ceil(2 * exact)
+    begins = np.arange(0, int(most / exact), max(1, int(most / exact / 2000)))
+    counts = np.array([math.ceil(int(number) * exact) for number in begins])
+    for shift in (0, -1):
+        shifted = np.maximum(counts + shift, 0)
+        numbers = [math.floor(int(count) / exact) for count in shifted]
+        found = jax.jit(cycle_of)(shifted.astype(np.int32), period).number
+        # What begins within 0.01 of a step of a count may be taken for the one before or after.
+        clear = [
+            min(count % exact, exact - count % exact) > 0.01 or count % exact == 0
+            for count in map(int, shifted)
+        ]
+        np.testing.assert_array_equal(np.asarray(found)[clear], np.array(numbers)[clear])
 
 
 def test_growth_can_be_batched_and_one_is_no_exception():

@@ -316,8 +316,9 @@ def _cyclic(
 ) -> jax.Array:
     """The expanded form: the top shrinks by ``exp(rate)`` in each cycle or at each count."""
     number, begin, end = cycle_of(count, period)
-    top = later(begin, up)
-    rise, fall = progress_in(count, phase(begin, top)), progress_in(count, phase(top, end))
+    top, steps = later(begin, up), Instant(period.whole, period.part.high + period.part.low)
+    rise = progress_in(count, phase(Instant(0, 0.0), up)._replace(begin=begin, end=top))
+    fall = progress_in(count, phase(up, steps)._replace(begin=top, end=end))
     risen, missing = (
         jnp.where(rise.remaining > 0.0, up, down)
         for up, down in [(rise.elapsed, fall.remaining), (rise.remaining, fall.elapsed)]
