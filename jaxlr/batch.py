@@ -156,28 +156,21 @@ class Batch:
         As :meth:`jaxlr.Schedule.as_arrays` does for one schedule.
         """
         if self._arrays is None:
-            if not _numerics.on_host(*jax.tree.leaves(self)):
+            if not any(map(_on_host, self._stacks)):
                 return self
-            self._arrays = Batch._make(self._layout, map(_expanded, self._members()))
+            stacks = map(_converted, self._stacks, self._layout.sizes)
+            self._arrays = Batch._make(self._layout, stacks)
             self._arrays._arrays = self._arrays
         return self._arrays
 
     def _specialized(self) -> "Batch":
         """The form that is fastest to evaluate: with exponents of 1, 2 or 3 as structure."""
         if self._fastest is None:
-            arrays = self.as_arrays()
-            if arrays is self and not _numerics.on_host(*jax.tree.leaves(self)):
+            if not any(map(_on_host, self._stacks)):
                 return self
-            stacks = [schedules._specialize() for schedules in arrays._stacks]
+            stacks = [schedules._specialize() for schedules in self.as_arrays()._stacks]
             self._fastest = Batch._make(self._layout, stacks)
         return self._fastest
-
-    def _members(self) -> list[list[Schedule]]:
-        """The members of each stack."""
-        together: list[list[Schedule]] = [[] for _ in self._stacks]
-        for group, member in zip(self._layout.groups, self, strict=True):
-            together[group].append(member)
-        return together
 
     def __call__(self, count: ArrayLike) -> jax.Array:
         """Returns the values of all members: K of them for a count, K by T for T counts."""
@@ -335,12 +328,8 @@ def stack(schedules: Iterable[Schedule], table: Mapping[str, npt.ArrayLike] | No
     together: list[list[Schedule]] = [[] for _ in names]
     for group, member in zip(groups, members, strict=True):
         together[group].append(member)
-    return _batch(
-        _Layout(groups),
-        [jax.tree.map(_stacked, *group) for group in together],
-        list(map(_expanded, together)),
-        _checked(table, len(members)),
-    )
+    stacks, arrays = zip(*map(_together, together), strict=True)
+    return _batch(_Layout(groups), stacks, arrays, _checked(table, len(members)))
 
 
 def batched(schedules: Schedule, table: Mapping[str, npt.ArrayLike] | None = None) -> Batch:
@@ -371,18 +360,39 @@ def batched(schedules: Schedule, table: Mapping[str, npt.ArrayLike] | None = Non
         )
     ((size,),) = sizes
     columns, layout = _checked(table, size), _Layout(np.zeros(size))
-    if not _numerics.on_host(*leaves):
-        return Batch._make(layout, [schedules], None, columns)
-    # An integer beyond int32 becomes a float in its own member, but in a stack in all.
-    exact = all(_is_integer(leaf) == _is_integer(_numerics.as_number(leaf)) for leaf in leaves)
-    if exact and _is_elementwise(schedules):
-        arrays = jax.tree.map(
-            lambda leaf: leaf if np.ndim(leaf) else np.full(size, leaf),
-            schedules._expand()._convert(),
-        )
-        return _batch(layout, [schedules], [arrays], columns)
+    arrays = _converted_at_once(schedules, size) if _on_host(schedules) else schedules
+    if arrays is None:
+        return stack(_members(schedules, size), columns)
+    return _batch(layout, [schedules], [arrays], columns)
+
+
+def _members(schedules: Schedule, size: int) -> Iterator[Schedule]:
+    """The members of a stack."""
     rows = (functools.partial(_item, row=row) for row in range(size))
-    return stack((jax.tree.map(item, schedules) for item in rows), columns)
+    return (jax.tree.map(item, schedules) for item in rows)
+
+
+def _converted(schedules: Schedule, size: int) -> Schedule:
+    """A stack in the form that is evaluated; what has JAX arrays is in it."""
+    if not _on_host(schedules):
+        return schedules
+    arrays = _converted_at_once(schedules, size)
+    if arrays is not None:
+        return arrays
+    return jax.tree.map(_stacked, *(member.as_arrays() for member in _members(schedules, size)))
+
+
+def _converted_at_once(schedules: Schedule, size: int) -> Schedule | None:
+    """A stack of the host in the form that is evaluated; None if its members may differ there."""
+    # An integer beyond int32 becomes a float in its own member, but in a stack in all.
+    exact = all(
+        _is_integer(leaf) == _is_integer(_numerics.as_number(leaf))
+        for leaf in jax.tree.leaves(schedules)
+    )
+    if not exact or not _is_elementwise(schedules):
+        return None
+    arrays = schedules._expand()._convert()
+    return jax.tree.map(lambda leaf: leaf if np.ndim(leaf) else np.full(size, leaf), arrays)
 
 
 def _is_elementwise(parametric: Parametric) -> bool:
@@ -398,9 +408,19 @@ def _is_elementwise(parametric: Parametric) -> bool:
     return all(_is_elementwise(part) for part in within if isinstance(part, Parametric))
 
 
-def _expanded(members: Sequence[Schedule]) -> Schedule:
-    """One schedule of several of one structure, in the form that is evaluated."""
-    return jax.tree.map(_stacked, *(member.as_arrays() for member in members))
+def _together(members: Sequence[Schedule]) -> tuple[Schedule, Schedule]:
+    """One schedule of several of one structure, and the form of it that is evaluated."""
+    if all(map(_on_host, members)):
+        arrays = (member.as_arrays() for member in members)
+        return jax.tree.map(_stacked, *members), jax.tree.map(_stacked, *arrays)
+    if any(map(_on_host, members)):  # They keep the digits that they have alone.
+        members = [member.as_arrays()._convert() for member in members]
+    stacked = jax.tree.map(_stacked, *members)
+    return stacked, stacked
+
+
+def _on_host(schedules: Schedule) -> bool:
+    return _numerics.on_host(*jax.tree.leaves(schedules))
 
 
 def _structure(schedule: Schedule) -> Any:
@@ -484,6 +504,16 @@ def _sources(batch: Batch) -> Iterator[_Source]:
     return map(_Source, batch._stacks, batch.as_arrays()._stacks, batch._layout.sizes)
 
 
+def _alike(parts: Sequence[_Source]) -> tuple[list[Schedule], list[Schedule]]:
+    """Stacks of one structure that are to become one, as in :func:`_together`."""
+    given, converted = [part.schedules for part in parts], [part.arrays for part in parts]
+    if all(map(_on_host, given)):
+        return given, converted
+    if any(map(_on_host, given)):
+        converted = [schedules._convert() for schedules in converted]
+    return converted, converted
+
+
 def _regroup(
     sources: Sequence[_Source],
     source: np.ndarray[Any, Any],
@@ -503,8 +533,9 @@ def _regroup(
     groups, places = group_of[source], start_of[source] + rows
     for group, indices in enumerate(alike.values()):
         taken = places[groups == group]
-        stacks.append(_rows([sources[index].schedules for index in indices], taken))
-        arrays.append(_rows([sources[index].arrays for index in indices], taken))
+        given, converted = _alike([sources[index] for index in indices])
+        arrays.append(_rows(converted, taken))
+        stacks.append(arrays[-1] if given is converted else _rows(given, taken))
     return _batch(_Layout(groups), stacks, arrays, columns)
 
 
@@ -521,8 +552,8 @@ def _rows(stacks: Sequence[Schedule], rows: np.ndarray[Any, Any]) -> Schedule:
 def _batch(
     layout: _Layout, stacks: Sequence[Schedule], arrays: Sequence[Schedule], columns: Any
 ) -> Batch:
-    """A batch whose expanded form is known; that of traced leaves is itself."""
-    if not _numerics.on_host(*jax.tree.leaves(stacks)):
+    """A batch whose form that is evaluated is known; that of JAX arrays is itself."""
+    if not any(map(_on_host, stacks)):
         return Batch._make(layout, stacks, None, columns)
     expanded = Batch._make(layout, arrays)
     expanded._arrays = expanded

@@ -439,3 +439,53 @@ def test_numbers_of_the_host_are_expanded_as_those_of_each_member(recipe, steps)
 def test_leaves_that_are_no_batch_are_refused(lr):
     with pytest.raises(ValueError, match=r"`schedules` must have leaves with one row"):
         jaxlr.batched(lr)
+
+
+# Members of JAX arrays beside members of the host.
+
+BESIDE = jaxlr.linear_schedule(jnp.float32(1.0), 0.0, 4)
+
+
+@pytest.mark.parametrize(
+    "lr",
+    [
+        jaxlr.exponential_decay(1.0, 1, 0.999999),
+        jaxlr.cosine_decay_schedule(0.1, 2**40),
+        jaxlr.linear_schedule(2**40, 0.0, 2**33),
+    ],
+    ids=["rate near 1", "length beyond int32", "value beyond int32"],
+)
+def test_members_of_the_host_keep_their_digits_beside_those_of_jax(lr):
+    counts = np.array([0, 7, 10**7, 2**31 - 1])
+    expected = [lr(counts), BESIDE(counts), lr(counts)]
+    one, other = jaxlr.stack([lr]), jaxlr.stack([BESIDE])
+    for batch in (
+        jaxlr.stack([lr, BESIDE, lr]),
+        jaxlr.concatenate([one, other, one]),
+        jaxlr.concatenate([other, one])[[1, 0, 1]],
+        jaxlr.stack([lr, BESIDE, lr]).as_arrays(),
+    ):
+        np.testing.assert_array_equal(batch(counts), expected)
+        np.testing.assert_array_equal(jaxlr.evaluate(batch, counts), expected)
+    assert list(jaxlr.stack([lr, BESIDE, lr])) == [lr, BESIDE, lr]
+
+
+def test_members_of_one_structure_keep_the_type_of_the_widest():
+    """A Python number is not rounded to the type of an array beside it."""
+    short, long = jaxlr.constant_schedule(jnp.bfloat16(0.5)), jaxlr.constant_schedule(0.1)
+    one, other = jaxlr.stack([short]), jaxlr.stack([long])
+    for batch in (jaxlr.stack([short, long]), jaxlr.concatenate([one, other])):
+        assert len(batch.stacks) == 1
+        np.testing.assert_array_equal(batch(0), [short(0), long(0)])
+
+
+def test_a_mapped_batch_is_converted_as_one_that_is_built():
+    built = jaxlr.stack(
+        [lr for lr in ALL for _ in range(2) if jax.tree.leaves(lr)]
+        + [jaxlr.cosine_decay_schedule(0.1, steps) for steps in (7, 2**40)]
+    )
+    mapped = jax.tree.map(lambda leaf: leaf, built)
+    leaves = jax.tree.leaves(mapped.as_arrays()), jax.tree.leaves(built.as_arrays())
+    for mine, theirs in zip(*leaves, strict=True):
+        assert mine.dtype == theirs.dtype
+        np.testing.assert_array_equal(mine, theirs)
