@@ -188,15 +188,12 @@ class Batch:
     def __getitem__(self, index: slice | npt.ArrayLike) -> "Batch": ...
     def __getitem__(self, index: Any) -> Any:
         """Returns one member, or a batch of some."""
-        if isinstance(index, int | np.integer) and not isinstance(index, bool):
-            place = range(len(self))[index]
+        chosen = index if isinstance(index, slice) else _chosen(index)
+        if isinstance(chosen, int):
+            place = range(len(self))[chosen]
             members = self._stacks[self._layout.groups[place]]
             return jax.tree.map(functools.partial(_item, row=self._layout.rows[place]), members)
-        if isinstance(index, slice):
-            places = np.arange(len(self))[index]
-        else:
-            chosen = np.asarray(index)
-            places = np.arange(len(self))[chosen if chosen.size else chosen.astype(int)]
+        places = np.arange(len(self))[chosen]
         if len(places) == 0:
             raise IndexError(f"`index` must choose at least one member, got {index!r}.")
         groups, rows = self._layout.groups[places], self._layout.rows[places]
@@ -264,6 +261,26 @@ jax.tree_util.register_pytree_with_keys(
     Batch._make,
     lambda self: (self._stacks, self._layout),
 )
+
+
+def _chosen(index: Any) -> Any:
+    """The index of one member as a Python integer, or that of some as an array."""
+    if isinstance(index, int) and not isinstance(index, bool):
+        return index
+    if not _numerics.known(index):
+        raise TypeError(
+            "`index` must be known when a function is compiled, got a traced one. The leaves of "
+            "`batch.stacks` are arrays, which take it."
+        )
+    places = np.asarray(index)
+    if places.ndim > 1 or (places.size and places.dtype.kind not in "iub"[: 2 + places.ndim]):
+        raise IndexError(
+            "`index` must be an integer, a slice, or a list of integers or of True and False, got "
+            f"{index!r}."
+        )
+    if places.ndim == 0:
+        return places.item()
+    return places if places.size else places.astype(int)
 
 
 @functools.partial(jax.jit, inline=True)

@@ -107,6 +107,13 @@ def test_values_follow_their_members():
     assert list(some()[mask]) == SOME[::2]
 
 
+@pytest.mark.parametrize("kind", [int, np.int32, np.uint8, np.array, jnp.array])
+def test_one_member_is_chosen_by_an_integer_of_any_kind(kind):
+    """Such as ``jnp.argmin(losses)``."""
+    assert some()[kind(2)] == SOME[2]
+    assert len(some()[jnp.array([2, 0])]) == 2
+
+
 def test_python_numbers_and_types_are_kept():
     lr = jaxlr.cosine_decay_schedule(0.1, 1000)
     assert repr(jaxlr.stack([lr, lr])[1]) == repr(lr)
@@ -304,6 +311,11 @@ def test_a_long_batch_has_a_short_text():
         ),
         (lambda: some()[[]], IndexError, ["`index`"]),
         (lambda: some()[len(SOME)], IndexError, ["index"]),
+        (lambda: some()[True], IndexError, ["`index`", "True"]),
+        (lambda: some()[[[0, 1], [1, 2]]], IndexError, ["`index`", "[[0, 1], [1, 2]]"]),
+        (lambda: some()[1.0], IndexError, ["`index`", "1.0"]),
+        (lambda: some()[None], IndexError, ["`index`", "None"]),
+        (lambda: jax.jit(lambda index: some()[index](0))(1), TypeError, ["`index`", "traced"]),
     ],
 )
 def test_bad_input_is_named(build, error, words):
