@@ -122,6 +122,8 @@ class Batch:
         self._layout, self._stacks = layout, tuple(stacks)
         self._arrays, self._fastest = arrays, None
         self._columns = None if columns is None else dict(columns)
+        for column in (columns or {}).values():
+            column.flags.writeable = False
         return self
 
     @property
@@ -140,15 +142,22 @@ class Batch:
 
     @property
     def table(self) -> dict[str, np.ndarray[Any, Any]]:
-        """What made each member: an array for each column, by name.
+        """What made each member: a read-only array for each column, by name.
 
         For a :func:`grid` the columns are its axes, else the family and all parameters; a number
         that a member does not have is NaN. A table stays with its batch through indexing and
         concatenation; what comes out of a JAX transformation has the parameters.
         """
+        return self._rows_of_table(np.arange(len(self)))
+
+    def _rows_of_table(self, places: np.ndarray[Any, Any]) -> dict[str, np.ndarray[Any, Any]]:
         if self._columns is not None:
-            return dict(self._columns)
-        return _columns([{"family": lr.family.name, **lr.params} for lr in self])
+            whole = len(places) == len(self)
+            return {name: c if whole else c[places] for name, c in self._columns.items()}
+        # One by one, arrays of JAX take a thousand times as long.
+        members = jax.device_get(self) if _numerics.known(jax.tree.leaves(self)) else self
+        rows = (members[place] for place in places.tolist())
+        return _columns([{"family": lr.family.name, **lr.params} for lr in rows])
 
     def as_arrays(self) -> "Batch":
         """Returns the same in the form that compiled code takes with all digits.
@@ -210,7 +219,7 @@ class Batch:
         half = _MOST_ROWS // 2
         every = np.arange(len(self))
         shown = every if len(every) <= _MOST_ROWS else np.append(every[:half], every[-half:])
-        table = self[shown].table
+        table = self._rows_of_table(shown)
         rows = [["", *table]]
         for number, entries in zip(shown, zip(*table.values(), strict=True), strict=True):
             rows.append([str(number), *map(_entry, entries)])
@@ -246,10 +255,10 @@ class Batch:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "Batch":
         """Builds what :meth:`to_dict` described, with all checks."""
-        if set(data) != {"schedules", "table"}:
+        if not isinstance(data, Mapping) or set(data) != {"schedules", "table"}:
             raise ValueError(f"`data` must describe a batch, got {data!r}.")
         schedules = [Schedule.from_dict(item) for item in data["schedules"]]
-        return stack(schedules, table=data["table"])
+        return stack(schedules, table=_text.from_dict(data["table"], Schedule._constructors()))
 
 
 jax.tree_util.register_pytree_with_keys(
@@ -273,7 +282,8 @@ def _chosen(index: Any) -> Any:
             "`batch.stacks` are arrays, which take it."
         )
     places = np.asarray(index)
-    if places.ndim > 1 or (places.size and places.dtype.kind not in "iub"[: 2 + places.ndim]):
+    kinds = "iu" if places.ndim == 0 else "iub"
+    if places.ndim > 1 or (places.size and places.dtype.kind not in kinds):
         raise IndexError(
             "`index` must be an integer, a slice, or a list of integers or of True and False, got "
             f"{index!r}."
@@ -331,6 +341,8 @@ def stack(schedules: Iterable[Schedule], table: Mapping[str, npt.ArrayLike] | No
     >>> batch(2)
     Array([0.5, 0.5], dtype=float32)
     """
+    if not isinstance(schedules, Iterable):
+        raise TypeError(f"`schedules` must be a list of schedules, got {schedules!r}.")
     members = list(schedules)
     for member in members:
         if not isinstance(member, Schedule):
@@ -361,6 +373,7 @@ def batched(schedules: Schedule, table: Mapping[str, npt.ArrayLike] | None = Non
       family is a formula or an elementwise recipe; any other recipe is followed for each member.
 
     Raises:
+      TypeError: if it is something else than a schedule.
       ValueError: if the leaves have no or not one number of rows, or a column has another length.
 
     >>> import jax, jax.numpy as jnp, jaxlr
@@ -368,6 +381,8 @@ def batched(schedules: Schedule, table: Mapping[str, npt.ArrayLike] | None = Non
     >>> jaxlr.batched(jax.vmap(lambda peak: jaxlr.linear_schedule(peak, 0.0, 4))(peaks))(2)
     Array([0.5, 1. ], dtype=float32)
     """
+    if not isinstance(schedules, Schedule):
+        raise TypeError(f"`schedules` must be one schedule with batched leaves, got {schedules!r}.")
     leaves = jax.tree.leaves(schedules)
     sizes = {np.shape(leaf)[:1] for leaf in leaves}
     if len(sizes) != 1 or sizes <= {(), (0,)}:
@@ -577,7 +592,7 @@ def _batch(
     return Batch._make(layout, stacks, expanded, columns)
 
 
-def grid(family: Callable[..., Schedule], **axes: Any) -> Batch:
+def grid(family: Callable[..., Schedule], /, **axes: Any) -> Batch:
     """Makes a batch of every combination of some parameters; the last one changes fastest.
 
     Args:
@@ -591,6 +606,7 @@ def grid(family: Callable[..., Schedule], **axes: Any) -> Batch:
       The batch. Its :attr:`Batch.table` has the parameters that were given as lists.
 
     Raises:
+      TypeError: if the family returns something else than a schedule.
       ValueError: if a list is empty, or what the family refuses.
 
     >>> import jaxlr
@@ -608,7 +624,7 @@ def grid(family: Callable[..., Schedule], **axes: Any) -> Batch:
     return _design(family, columns, fixed)
 
 
-def zipped(family: Callable[..., Schedule], **axes: Any) -> Batch:
+def zipped(family: Callable[..., Schedule], /, **axes: Any) -> Batch:
     """Makes a batch of the first values of all parameters, the second values, and so on.
 
     Args:
@@ -620,6 +636,7 @@ def zipped(family: Callable[..., Schedule], **axes: Any) -> Batch:
       The batch. Its :attr:`Batch.table` has the parameters that were given as lists.
 
     Raises:
+      TypeError: if the family returns something else than a schedule.
       ValueError: if the lists are empty or not equally long, or what the family refuses.
 
     >>> import jaxlr
@@ -659,11 +676,13 @@ def _design(
     together = _made_at_once(family, columns, fixed)
     if together is not None:
         return batched(together, columns)
-    names = list(columns)
-    points = zip(*(column.tolist() for column in columns.values()), strict=True)
-    return stack(
-        [family(**dict(zip(names, point, strict=True)), **fixed) for point in points], columns
-    )
+    members = []
+    for values in zip(*(column.tolist() for column in columns.values()), strict=True):
+        point = dict(zip(columns, values, strict=True))
+        members.append(family(**point, **fixed))
+        if not isinstance(members[-1], Schedule):
+            raise TypeError(f"`family` must return a schedule, got {members[-1]!r} for {point}.")
+    return stack(members, columns)
 
 
 def _made_at_once(
@@ -686,15 +705,28 @@ def _made_at_once(
 
 
 def _column(values: Any) -> np.ndarray[Any, Any]:
-    """A column of a table: of numbers or texts if all entries are, else of objects."""
-    entries = list(values)
-    if all(isinstance(x, int | float | np.number) and not isinstance(x, bool) for x in entries):
+    """A column of a table: of numbers, bools or texts if all entries are, else of objects."""
+    entries = list(map(_plain, np.asarray(values) if _is_known_array(values) else values))
+    if all(map(_is_number, entries)):
         return np.asarray(entries)
-    if all(isinstance(x, str) for x in entries):
+    if any(all(isinstance(x, kind) for x in entries) for kind in (bool | np.bool_, str)):
         return np.asarray(entries)
     column = np.empty(len(entries), object)
     column[:] = entries
     return column
+
+
+def _is_known_array(value: Any) -> bool:
+    return isinstance(value, jax.Array) and _numerics.known(value)
+
+
+def _plain(entry: Any) -> Any:
+    """An entry of a table; a number of JAX as one of NumPy."""
+    return np.asarray(entry)[()] if _is_known_array(entry) else entry
+
+
+def _is_number(entry: Any) -> bool:
+    return isinstance(entry, int | float | np.number) and not isinstance(entry, bool)
 
 
 def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray[Any, Any]]:
@@ -705,7 +737,7 @@ def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray[Any, Any
 
 def _filled(entries: Sequence[Any]) -> Sequence[Any]:
     present = [entry for entry in entries if entry is not None]
-    if all(isinstance(x, int | float | np.number) and not isinstance(x, bool) for x in present):
+    if all(map(_is_number, present)):
         return [np.nan if entry is None else entry for entry in entries]
     return entries
 
@@ -724,8 +756,14 @@ def _concatenated(
 def _checked(
     table: Mapping[str, npt.ArrayLike] | None, length: int
 ) -> dict[str, np.ndarray[Any, Any]] | None:
-    if table is None:
+    if not table and isinstance(table, Mapping | None):
         return None
+    if not isinstance(table, Mapping) or not all(
+        isinstance(values, Iterable) for values in table.values()
+    ):
+        raise TypeError(
+            f"`table` must be a dict of columns with an entry for each schedule, got {table!r}."
+        )
     columns = {name: _column(values) for name, values in table.items()}
     for name, column in columns.items():
         if len(column) != length:
@@ -740,4 +778,5 @@ def _entry(value: Any) -> str:
     if value is None or (isinstance(value, float) and np.isnan(value)):
         return ""
     text = value if isinstance(value, str) else _text.write(value)
+    text = " ".join(text.split())  # A row is a line.
     return text if len(text) <= _MOST_WIDTH else f"{text[: _MOST_WIDTH - 2]} …"

@@ -72,6 +72,15 @@ def test_values_have_the_shape_of_the_counts():
     assert batch(3).dtype == SOME[0](3).dtype
 
 
+def test_equal_batches_have_equal_members():
+    members = [jaxlr.constant_schedule(0.1), jaxlr.table_schedule([0.1, 0.7], 3)]
+    batch = jaxlr.stack(members)
+    single = jax.tree.map(lambda leaf: np.asarray(leaf, np.float32), batch)
+    assert batch == single
+    assert list(batch) == list(single)
+    assert jaxlr.stack(members * 2) != jaxlr.stack([*members, *members[::-1]])
+
+
 # Which members, and in which order.
 
 
@@ -247,6 +256,53 @@ def test_a_grid_has_every_combination_and_says_so():
     assert batch[3:5].table["peak_value"].tolist() == batch.table["peak_value"][3:5].tolist()
 
 
+def test_numbers_of_jax_are_those_of_the_host_in_a_design():
+    """They make the same schedules, at once, and a table of numbers."""
+    rates, steps = np.float32([0.1, 0.2]), np.int32([7, 9])
+    expected = jaxlr.zipped(jaxlr.cosine_decay_schedule, init_value=rates, decay_steps=steps)
+    for values in (jnp.asarray(rates), list(jnp.asarray(rates))):
+        batch = jaxlr.zipped(jaxlr.cosine_decay_schedule, init_value=values, decay_steps=steps)
+        assert batch == expected
+        assert batch.table["init_value"].dtype == np.float32
+    table = jax.tree.map(jnp.asarray, jaxlr.stack(list(expected))).table
+    assert table["init_value"].dtype == np.float32
+    assert table["decay_steps"].tolist() == [7, 9]
+    short = jnp.asarray(rates, jnp.bfloat16)
+    batch = jaxlr.grid(jaxlr.constant_schedule, value=[short[0], 0.5])
+    np.testing.assert_array_equal(batch(0), [np.float32(short[0]), 0.5])
+    assert batch[0].replace() == jaxlr.constant_schedule(short[0])
+
+
+def test_a_column_of_switches_is_a_mask():
+    batch = jaxlr.grid(
+        jaxlr.step_decay, init_value=[0.1, 0.2], step_size=5, decay_rate=np.array([0.1, 0.5])
+    )
+    stairs = jaxlr.grid(
+        jaxlr.exponential_decay,
+        init_value=[0.1, 0.2],
+        transition_steps=5,
+        decay_rate=0.5,
+        staircase=[False, True],
+    )
+    assert len(stairs[stairs.table["staircase"]]) == 2
+    assert len(batch[batch.table["decay_rate"] > 0.2]) == 2
+
+
+def test_a_table_cannot_be_changed():
+    rates = np.array([0.1, 0.2])
+    batch = jaxlr.zipped(jaxlr.constant_schedule, value=rates)
+    rates[0] = 9.0
+    assert batch.table["value"].tolist() == [0.1, 0.2]
+    for part in (batch, batch[::-1], jaxlr.concatenate([batch, batch])):
+        with pytest.raises(ValueError, match="read-only"):
+            part.table["value"][0] = 9.0
+
+
+def test_a_parameter_may_be_called_family():
+    batch = jaxlr.grid(lambda family: jaxlr.constant_schedule(family), family=[0.1, 0.2])
+    assert batch.table["family"].tolist() == [0.1, 0.2]
+
+
 def test_axes_may_be_curves_lists_and_texts():
     batch = jaxlr.grid(
         jaxlr.transition_schedule,
@@ -260,6 +316,8 @@ def test_axes_may_be_curves_lists_and_texts():
     stairs = jaxlr.grid(jaxlr.multistep_decay, init_value=1.0, milestones=[[2, 4], [3, 6]])
     assert stairs[1] == jaxlr.multistep_decay(1.0, [3, 6])
     assert stairs.table["milestones"][1] == [3, 6]
+    again = jaxlr.Batch.from_dict(json.loads(json.dumps(batch.to_dict())))
+    assert again.table["curve"].tolist() == batch.table["curve"].tolist()
 
 
 def test_a_zipped_design_pairs_its_lists():
@@ -288,12 +346,25 @@ def test_a_long_batch_has_a_short_text():
     assert len(lines) < 30
 
 
+def test_a_row_of_the_text_is_a_line():
+    members = [jaxlr.constant_schedule(0.1)] * 2
+    text = str(jaxlr.stack(members, {"note": ["two\nlines", "one"]}))
+    assert text.splitlines()[2:] == ["0  two lines", "1  one"]
+    assert str(jaxlr.stack(members, {})) == str(jaxlr.stack(members))
+
+
 @pytest.mark.parametrize(
     ("build", "error", "words"),
     [
         (lambda: jaxlr.stack([]), ValueError, ["`schedules`", "none"]),
         (lambda: jaxlr.stack([abs]), TypeError, ["`schedules`", "jaxlr.wrap"]),
         (lambda: jaxlr.stack(SOME, {"a": [1]}), ValueError, ["`table`", "'a'", "1"]),
+        (lambda: jaxlr.stack(SOME[0]), TypeError, ["`schedules`", "list"]),
+        (lambda: jaxlr.stack(SOME, [1]), TypeError, ["`table`", "[1]"]),
+        (lambda: jaxlr.stack(SOME, {"a": 1}), TypeError, ["`table`", "1"]),
+        (lambda: jaxlr.batched(some()), TypeError, ["`schedules`", "Batch"]),
+        (lambda: jaxlr.Batch.from_dict(5), ValueError, ["`data`", "5"]),
+        (lambda: jaxlr.grid(lambda x: x, x=[1]), TypeError, ["`family`", "{'x': 1}"]),
         (lambda: jaxlr.concatenate([]), ValueError, ["`batches`"]),
         (lambda: jaxlr.concatenate(SOME), TypeError, ["`batches`", "jaxlr.stack"]),
         (lambda: jaxlr.Batch(), TypeError, ["jaxlr.stack"]),
