@@ -35,6 +35,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
+from jax.sharding import NamedSharding, PartitionSpec
 from jax.typing import ArrayLike
 
 from jaxlr import _numerics, _text
@@ -472,9 +473,20 @@ def _stacked(*leaves: Any) -> Any:
 
 
 def _item(leaf: Any, row: int) -> Any:
-    item = leaf[row]
+    item = _whole(leaf)[row]
     # A Python number went in; one of float32 keeps its type, as it has fewer digits.
     return item.item() if isinstance(item, np.float64 | np.int64) else item
+
+
+def _whole(leaf: Any) -> Any:
+    """A leaf with all its rows on every device of a mesh of explicit axes, to choose from."""
+    if not isinstance(leaf, jax.Array):
+        return leaf
+    sharding = jax.typeof(leaf).sharding
+    if not any(sharding.spec[:1]):
+        return leaf
+    spec = PartitionSpec(None, *sharding.spec[1:])
+    return jax.sharding.reshard(leaf, NamedSharding(sharding.mesh, spec))
 
 
 def _rebuild(groups: npt.ArrayLike, stacks: Sequence[Schedule], columns: Any) -> Batch:
@@ -576,7 +588,8 @@ def _rows(stacks: Sequence[Schedule], rows: np.ndarray[Any, Any]) -> Schedule:
 
     def take(*leaves: Any) -> Any:
         array: Any = np if _numerics.on_host(*leaves) else jnp
-        return (leaves[0] if len(leaves) == 1 else array.concatenate(leaves))[rows]
+        parts = list(map(_whole, leaves))
+        return (parts[0] if len(parts) == 1 else array.concatenate(parts))[rows]
 
     return jax.tree.map(take, *stacks)
 

@@ -4,6 +4,7 @@ import functools
 import json
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -421,6 +422,34 @@ def test_evaluate_takes_the_memory_of_an_earlier_result():
     np.testing.assert_array_equal(second, some()(COUNTS))
 
 
+def test_an_array_that_is_not_like_the_result_is_refused():
+    wrong = jnp.zeros((len(SOME), 3))
+    with pytest.raises(ValueError, match=rf"`out`.*\({len(SOME)}, {len(COUNTS)}\).*3\)"):
+        jaxlr.evaluate(some(), COUNTS, out=wrong)
+    with pytest.raises(ValueError, match=r"`out`.*int32"):
+        jaxlr.evaluate(some(), COUNTS, out=jnp.zeros((len(SOME), len(COUNTS)), jnp.int32))
+    with pytest.raises(TypeError, match="`out`"):
+        jaxlr.evaluate(some(), COUNTS, out=np.zeros((len(SOME), len(COUNTS)), np.float32))
+    first = jaxlr.evaluate(some(), COUNTS)
+    jaxlr.evaluate(some(), COUNTS, out=first)
+    with pytest.raises(ValueError, match=r"`out`.*lost"):
+        jaxlr.evaluate(some(), COUNTS, out=first)
+
+
+@pytest.mark.parametrize("function", [jaxlr.evaluate, jaxlr.blocks])
+def test_what_cannot_be_evaluated_is_refused_at_once(function):
+    with pytest.raises(TypeError, match=r"`schedules` must be a schedule or a batch.*jaxlr.stack"):
+        function(SOME, COUNTS)
+    with pytest.raises(ValueError, match="`devices`"):
+        function(some(), COUNTS, devices=[])
+    with pytest.raises(ValueError, match="`devices`"):
+        function(some(), COUNTS, devices=jax.devices()[:1] * 2)
+    with pytest.raises(TypeError, match=r"traced.*schedules\(counts\)"):
+        jax.jit(lambda counts: function(some(), counts))(COUNTS)
+    with pytest.raises(ValueError, match="`block_bytes`"):
+        jaxlr.blocks(some(), COUNTS, block_bytes=0)
+
+
 @pytest.mark.parametrize("block_bytes", [1, 100, 1000, 10**6])
 def test_blocks_cover_the_table_once(block_bytes):
     lines = jaxlr.grid(
@@ -449,8 +478,46 @@ def test_a_failed_file_leaves_what_was_there(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_file_may_be_read_by_whoever_may_read_others(tmp_path):
+    jaxlr.evaluate(SOME[0], COUNTS, path=tmp_path / "a.npy")
+    (tmp_path / "b").touch()
+    assert (tmp_path / "a.npy").stat().st_mode == (tmp_path / "b").stat().st_mode
+
+
+def test_a_full_disk_is_an_error(tmp_path):
+    mount = f"mount -t tmpfs -o size=1m none {tmp_path}"
+    if shutil.which("unshare") is None or subprocess.call(
+        ["unshare", "-rm", "sh", "-c", mount], stderr=subprocess.DEVNULL
+    ):
+        pytest.skip("this machine lets nobody mount a small disk")
+    script = f"""
+        import errno, os, numpy as np, jaxlr
+        constants = jaxlr.grid(jaxlr.constant_schedule, value=np.linspace(0.0, 1.0, 3000))
+        try:
+            jaxlr.evaluate(constants, np.arange(1000), path="{tmp_path}/a.npy")
+        except OSError as error:
+            assert error.errno == errno.ENOSPC, error
+        assert os.listdir("{tmp_path}") == []
+    """
+    command = f"{mount} && {sys.executable} -c '{textwrap.dedent(script)}'"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run(["unshare", "-rm", "sh", "-c", command], env=environment, check=True)
+
+
+def on_devices(number, script):
+    """Runs a script in a process of its own, which has so many devices."""
+    environment = {
+        **os.environ,
+        "XLA_FLAGS": f"--xla_force_host_platform_device_count={number}",
+        "PYTHONPATH": os.pathsep.join(sys.path),
+    }
+    subprocess.run([sys.executable, "-c", textwrap.dedent(script)], env=environment, check=True)
+
+
 def test_members_are_spread_over_devices():
-    script = """
+    on_devices(
+        2,
+        """
         import jax, numpy as np, jaxlr
         from jax.sharding import Mesh, NamedSharding, PartitionSpec
         assert len(jax.devices()) == 2
@@ -473,13 +540,74 @@ def test_members_are_spread_over_devices():
         values = jax.jit(lambda batch: batch(counts))(jax.device_put(lines.as_arrays(), sharding))
         np.testing.assert_array_equal(values, np.stack([lr(counts) for lr in lines]))
         assert values.sharding.is_equivalent_to(sharding, 2)
-    """
-    environment = {
-        **os.environ,
-        "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
-        "PYTHONPATH": os.pathsep.join(sys.path),
-    }
-    subprocess.run([sys.executable, "-c", textwrap.dedent(script)], env=environment, check=True)
+        """,
+    )
+
+
+def test_counts_and_results_may_be_on_other_devices():
+    on_devices(
+        4,
+        """
+        import jax, numpy as np, jaxlr
+        from jax.sharding import Mesh, NamedSharding, PartitionSpec
+        devices, counts = jax.devices(), np.arange(20)
+        sharding = NamedSharding(Mesh(np.array(devices), ("k",)), PartitionSpec("k"))
+        lines = jaxlr.grid(jaxlr.linear_schedule, init_value=np.arange(1.0, 9.0), end_value=0.0,
+                           transition_steps=8)
+        for batch in (lines, lines[:1], lines[:3], lines[:5]):
+            expected = np.stack([lr(counts) for lr in batch])
+            for elsewhere in (devices[2], sharding):
+                there = jax.device_put(counts, elsewhere)
+                np.testing.assert_array_equal(jaxlr.evaluate(batch, there), expected)
+                np.testing.assert_array_equal(jaxlr.evaluate(batch[0], there), expected[0])
+                values = jaxlr.evaluate(batch, there, devices=devices[1:2])
+                assert values.devices() == {devices[1]}
+            first = jaxlr.evaluate(batch, counts)
+            second = jaxlr.evaluate(batch, counts, out=first)
+            assert first.is_deleted() == (len(batch) in (1, 8))
+            np.testing.assert_array_equal(second, expected)
+        try:
+            jaxlr.evaluate(lines, counts, out=jaxlr.evaluate(lines, counts), devices=devices[:2])
+        except ValueError as error:
+            assert "`out` must be on" in str(error), error
+        else:
+            raise AssertionError("an array on other devices was taken")
+        """,
+    )
+
+
+def test_a_mesh_of_explicit_axes_is_as_good_as_any():
+    """It is what ``jax.make_mesh`` makes."""
+    on_devices(
+        4,
+        """
+        import contextlib, jax, numpy as np, jaxlr
+        from jax.sharding import AxisType, NamedSharding, PartitionSpec
+        counts = np.arange(20)
+        mesh = jax.make_mesh((4,), ("k",), axis_types=(AxisType.Explicit,))
+        lines = jaxlr.grid(jaxlr.linear_schedule, init_value=[1.0, 2.0, 3.0, 4.0], end_value=0.0,
+                           transition_steps=8)
+        waves = jaxlr.grid(jaxlr.cosine_decay_schedule, init_value=[1.0, 2.0, 3.0, 4.0],
+                           decay_steps=8)
+        for batch in (lines, jaxlr.concatenate([lines, waves])):
+            expected = np.stack([lr(counts) for lr in batch])
+            there = jax.device_put(batch.as_arrays(), NamedSharding(mesh, PartitionSpec("k")))
+            for context in (contextlib.nullcontext(), jax.set_mesh(mesh)):
+                with context:
+                    assert list(there) == list(batch)
+                    assert there[1:3] == batch[1:3]
+                    assert there[[3, 0]] == batch[[3, 0]]
+                    assert jaxlr.concatenate([there, there]) == jaxlr.concatenate([batch, batch])
+                    assert jaxlr.concatenate([there, batch]) == jaxlr.concatenate([batch, batch])
+                    assert str(there).splitlines()[0] == f"Batch of {len(batch)} schedules"
+                    np.testing.assert_array_equal(jaxlr.evaluate(there, counts), expected)
+                    np.testing.assert_array_equal(jaxlr.evaluate(batch, counts), expected)
+                    np.testing.assert_array_equal(jaxlr.evaluate(batch[0], counts), expected[0])
+            with jax.set_mesh(mesh):
+                assert jax.typeof(there(counts)).sharding.spec == PartitionSpec("k", None)
+                np.testing.assert_array_equal(there(counts), expected)
+        """,
+    )
 
 
 def test_a_schedule_with_batched_leaves_becomes_a_batch():
