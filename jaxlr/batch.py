@@ -190,7 +190,12 @@ class Batch:
         return len(self._layout.groups)
 
     def __iter__(self) -> Iterator[Schedule]:
-        return (self[index] for index in range(len(self)))
+        stacks = jax.tree.map(_whole, self._stacks)
+        return (self._member(stacks, place) for place in range(len(self)))
+
+    def _member(self, stacks: Sequence[Schedule], place: int) -> Schedule:
+        item = functools.partial(_item, row=self._layout.rows[place])
+        return jax.tree.map(item, stacks[self._layout.groups[place]])
 
     @overload
     def __getitem__(self, index: int) -> Schedule: ...
@@ -200,9 +205,7 @@ class Batch:
         """Returns one member, or a batch of some."""
         chosen = index if isinstance(index, slice) else _chosen(index)
         if isinstance(chosen, int):
-            place = range(len(self))[chosen]
-            members = self._stacks[self._layout.groups[place]]
-            return jax.tree.map(functools.partial(_item, row=self._layout.rows[place]), members)
+            return self._member(self._stacks, range(len(self))[chosen])
         places = np.arange(len(self))[chosen]
         if len(places) == 0:
             raise IndexError(f"`index` must choose at least one member, got {index!r}.")
