@@ -110,6 +110,46 @@ def test_members_of_one_structure_share_a_stack_in_every_order(first, second):
     assert batch[::-1][::-1] == batch
 
 
+RATES, LENGTHS = st.floats(2**-20, 1.0, width=32), st.integers(0, 2**31 - 1)
+FORMULAS = st.one_of(
+    st.builds(jaxlr.constant_schedule, RATES),
+    st.builds(jaxlr.linear_schedule, RATES, RATES, LENGTHS, st.integers(0, 50)),
+    st.builds(jaxlr.cosine_decay_schedule, RATES, st.integers(1, 2**31 - 1), st.floats(0, 1)),
+    st.builds(jaxlr.rex_schedule, RATES, LENGTHS, RATES),
+    st.builds(jaxlr.warmup_constant_schedule, RATES, RATES, st.integers(0, 60)),
+    st.builds(
+        jaxlr.piecewise_constant_schedule,
+        RATES,
+        st.dictionaries(st.integers(0, 60), st.floats(0.1, 2.0), min_size=2, max_size=3),
+    ),
+)
+COMPOSITIONS = st.one_of(
+    FORMULAS,
+    st.builds(jaxlr.with_warmup, FORMULAS, st.integers(0, 60)),
+    st.builds(jaxlr.per_epoch, FORMULAS, st.integers(1, 9)),
+    st.builds(
+        lambda first, second, boundary: jaxlr.join_schedules([first, second], [boundary]),
+        FORMULAS,
+        FORMULAS,
+        st.integers(0, 60),
+    ),
+)
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.lists(COMPOSITIONS, min_size=1, max_size=5), st.data())
+def test_a_mixed_batch_is_the_loop_over_its_members(drawn, data):
+    """Whatever the families and their numbers are, in every order, with members twice."""
+    places = data.draw(st.permutations([*range(len(drawn)), *range(len(drawn))]))
+    members = [drawn[place] for place in places]
+    batch = jaxlr.stack(members)
+    assert list(batch) == members
+    counts = np.array([0, 1, 2, 7, 30, 59, 60, 61, 2**24 + 1, 2**31 - 1])
+    expected = np.stack([lr(counts) for lr in members])
+    np.testing.assert_array_max_ulp(np.asarray(batch(counts)), expected, ULP)
+    assert jaxlr.Batch.from_dict(json.loads(json.dumps(batch.to_dict()))) == batch
+
+
 def test_values_follow_their_members():
     places = np.random.default_rng(0).integers(0, len(SOME), 30)
     np.testing.assert_array_equal(some()[places](COUNTS), np.asarray(some()(COUNTS))[places])
