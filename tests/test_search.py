@@ -141,7 +141,9 @@ def test_what_a_key_draws_stays():
     shortest=st.integers(1, 1000),
     longer=st.integers(0, 10**6),
 )
-def test_everything_drawn_is_inside(seed, n, method, low, ratio, shortest, longer):
+def test_everything_drawn_is_inside_valid_and_drawn_again(
+    seed, n, method, low, ratio, shortest, longer
+):
     high, longest = low * ratio, shortest + longer
     lines = space(
         jaxlr.linear_schedule,
@@ -151,8 +153,11 @@ def test_everything_drawn_is_inside(seed, n, method, low, ratio, shortest, longe
         log_integer(shortest, longest),
     )
     stairs = space(jaxlr.step_decay, choice([low, high]), shortest, decay_rate=uniform(0.1, 0.9))
-    batch = sample(jax.random.key(seed), choice([lines, stairs], [3, 1]), n, method)
+    both = choice([lines, stairs], [3, 1])
+    batch = sample(jax.random.key(seed), both, n, method)
     assert len(batch) == n
+    assert sample(jax.random.key(seed), parse_space(repr(both)), n, method) == batch
+    assert [lr.replace() for lr in batch] == list(batch)
     for lr in batch:
         if lr.family.name == "linear_schedule":
             assert low <= lr.params["init_value"] <= high
