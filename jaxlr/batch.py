@@ -714,7 +714,7 @@ def _made_at_once(
         return None
     try:
         together: Schedule = family(**columns, **fixed)
-    except (TypeError, ValueError):  # One by one, the error names the member.
+    except Exception:  # A check that wants single numbers; one by one, its error names the member.
         return None
     size = len(next(iter(columns.values())))
     return jax.tree.map(lambda leaf: np.broadcast_to(leaf, (size,)), together)

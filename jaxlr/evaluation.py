@@ -49,8 +49,9 @@ def evaluate(
 ) -> jax.Array | np.memmap[Any, Any]:
     """Evaluates a schedule, or a batch of them, at many counts.
 
-    The values are those of ``schedules(counts)``, to the last bit. It is faster on large tables,
-    since it is compiled for them.
+    The values are those of ``schedules(counts)``, to the last bit; in inverse square roots and some
+    compositions, wide vectors may round otherwise, by a unit or two in it. It is faster on large
+    tables, since it is compiled for them.
 
     Args:
       schedules: a schedule or a batch of K.

@@ -105,7 +105,7 @@ def _assembled(value: Any, part: _Part) -> Any:
     if all(np.ndim(leaf) == 0 for leaf in jax.tree.leaves(first)):
         # Where each parameter is one number, an array of it is one number for each member. A check
         # that cannot take arrays, or refuses some member, is left to the members one by one.
-        with contextlib.suppress(TypeError, ValueError):
+        with contextlib.suppress(Exception):
             return constructor(**part.value)
     return jax.tree.map(lambda *leaves: np.stack(leaves), first, *members)
 
