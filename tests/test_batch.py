@@ -540,6 +540,23 @@ def test_a_failed_file_leaves_what_was_there(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.parametrize("progress", [True, False])
+def test_a_terminal_shows_a_bar_while_a_file_is_written(progress, tmp_path, monkeypatch):
+    pty = pytest.importorskip("pty", reason="this system has no such terminals")
+    reader, writer = pty.openpty()
+    with os.fdopen(writer, "w") as terminal, monkeypatch.context() as patch:
+        patch.setattr(sys, "stderr", terminal)
+        for lr in (some(), SOME[0]):
+            jaxlr.evaluate(lr, COUNTS, path=tmp_path / "a.npy", progress=progress)
+        print("end", file=terminal, flush=True)
+        shown = os.read(reader, 10**4).decode().replace("\r\n", "\n")
+    os.close(reader)
+    total, one = len(SOME) * len(COUNTS), len(COUNTS)
+    bars = f"\r{'█' * 30} {total} of {total} values\n\r{'█' * 30} {one} of {one} values\nend\n"
+    assert shown.endswith(bars if progress else "end\n")
+    assert ("█" in shown) == progress
+
+
 def test_a_file_may_be_read_by_whoever_may_read_others(tmp_path):
     jaxlr.evaluate(SOME[0], COUNTS, path=tmp_path / "a.npy")
     (tmp_path / "b").touch()
