@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple, ParamSpec, Protocol, Self, TypeVar
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaxlr import _numerics, _parameters, _text
@@ -227,7 +228,7 @@ def same_tree(a: Any, b: Any) -> bool:
 
 
 def _same(a: Any, b: Any) -> bool:
-    """Compares two leaves; a Python number takes on the precision of an array beside it."""
+    """Compares two leaves; a number takes on the precision of a float32 beside it."""
     if a is b:
         return True
     if not _numerics.known([a, b]):
@@ -235,8 +236,8 @@ def _same(a: Any, b: Any) -> bool:
     if isinstance(a, str | bool) or isinstance(b, str | bool):
         return type(a) is type(b) and bool(a == b)
     x, y = np.asarray(a), np.asarray(b)
-    if isinstance(a, float) != isinstance(b, float):
-        x, y = (np.asarray(z, np.float32 if isinstance(z, float) else None) for z in (a, b))
+    if x.dtype != y.dtype and all(jnp.issubdtype(z.dtype, jnp.floating) for z in (x, y)):
+        x, y = x.astype(np.float32), y.astype(np.float32)
     return x.shape == y.shape and bool(np.all(x == y))
 
 

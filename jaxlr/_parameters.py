@@ -177,7 +177,7 @@ class Size(Kind):
 def _is_numeric(value: Any) -> bool:
     if isinstance(value, int | float | jax.Array):
         return True
-    return isinstance(value, np.ndarray | np.number) and (
+    return isinstance(value, np.ndarray | np.generic) and (
         value.dtype.kind in "iuf" or jnp.issubdtype(value.dtype, np.floating)
     )
 

@@ -72,6 +72,7 @@ def parse(text: str, kind: Any, families: Families, numbers: Mapping[str, float]
 
     The kind is a type or a union of types.
     """
+    numbers = {name: _plain(number) for name, number in numbers.items()}
     if not isinstance(text, str):
         raise TypeError(f"`text` must be a string, got {text!r}.")
     try:
@@ -88,6 +89,12 @@ def parse(text: str, kind: Any, families: Families, numbers: Mapping[str, float]
             "Write a call, such as 'cosine_decay_schedule(0.1, decay_steps=1000)'."
         )
     return result
+
+
+def _plain(number: Any) -> Any:
+    """A number of NumPy or JAX as one of Python."""
+    is_scalar = isinstance(number, np.generic | np.ndarray | jax.Array) and np.ndim(number) == 0
+    return number.item() if is_scalar and _numerics.known(number) else number
 
 
 class _Reader:

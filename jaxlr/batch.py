@@ -36,6 +36,7 @@ import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
 from jax.extend.core import ClosedJaxpr
+from jax.sharding import NamedSharding, PartitionSpec
 from jax.typing import ArrayLike
 
 from jaxlr import _numerics, _text
@@ -123,6 +124,8 @@ class Batch:
         self._layout, self._stacks = layout, tuple(stacks)
         self._arrays, self._fastest = arrays, None
         self._columns = None if columns is None else dict(columns)
+        for column in (columns or {}).values():
+            column.flags.writeable = False
         return self
 
     @property
@@ -141,15 +144,22 @@ class Batch:
 
     @property
     def table(self) -> dict[str, np.ndarray[Any, Any]]:
-        """What made each member: an array for each column, by name.
+        """What made each member: a read-only array for each column, by name.
 
         For a :func:`grid` the columns are its axes, else the family and all parameters; a number
         that a member does not have is NaN. A table stays with its batch through indexing and
         concatenation; what comes out of a JAX transformation has the parameters.
         """
+        return self._rows_of_table(np.arange(len(self)))
+
+    def _rows_of_table(self, places: np.ndarray[Any, Any]) -> dict[str, np.ndarray[Any, Any]]:
         if self._columns is not None:
-            return dict(self._columns)
-        return _columns([{"family": lr.family.name, **lr.params} for lr in self])
+            whole = len(places) == len(self)
+            return {name: c if whole else c[places] for name, c in self._columns.items()}
+        # One by one, arrays of JAX take a thousand times as long.
+        members = jax.device_get(self) if _numerics.known(jax.tree.leaves(self)) else self
+        rows = (members[place] for place in places.tolist())
+        return _columns([{"family": lr.family.name, **lr.params} for lr in rows])
 
     def as_arrays(self) -> "Batch":
         """Returns the same in the form that compiled code takes with all digits.
@@ -157,28 +167,21 @@ class Batch:
         As :meth:`jaxlr.Schedule.as_arrays` does for one schedule.
         """
         if self._arrays is None:
-            if not _numerics.on_host(*jax.tree.leaves(self)):
+            if not any(map(_on_host, self._stacks)):
                 return self
-            self._arrays = Batch._make(self._layout, map(_expanded, self._members()))
+            stacks = map(_converted, self._stacks, self._layout.sizes)
+            self._arrays = Batch._make(self._layout, stacks)
             self._arrays._arrays = self._arrays
         return self._arrays
 
     def _specialized(self) -> "Batch":
         """The form that is fastest to evaluate: with exponents of 1, 2 or 3 as structure."""
         if self._fastest is None:
-            arrays = self.as_arrays()
-            if arrays is self and not _numerics.on_host(*jax.tree.leaves(self)):
+            if not any(map(_on_host, self._stacks)):
                 return self
-            stacks = [schedules._specialize() for schedules in arrays._stacks]
+            stacks = [schedules._specialize() for schedules in self.as_arrays()._stacks]
             self._fastest = Batch._make(self._layout, stacks)
         return self._fastest
-
-    def _members(self) -> list[list[Schedule]]:
-        """The members of each stack."""
-        together: list[list[Schedule]] = [[] for _ in self._stacks]
-        for group, member in zip(self._layout.groups, self, strict=True):
-            together[group].append(member)
-        return together
 
     def __call__(self, count: ArrayLike) -> jax.Array:
         """Returns the values of all members: K of them for a count, K by T for T counts."""
@@ -188,7 +191,12 @@ class Batch:
         return len(self._layout.groups)
 
     def __iter__(self) -> Iterator[Schedule]:
-        return (self[index] for index in range(len(self)))
+        stacks = jax.tree.map(_whole, self._stacks)
+        return (self._member(stacks, place) for place in range(len(self)))
+
+    def _member(self, stacks: Sequence[Schedule], place: int) -> Schedule:
+        item = functools.partial(_item, row=self._layout.rows[place])
+        return jax.tree.map(item, stacks[self._layout.groups[place]])
 
     @overload
     def __getitem__(self, index: int) -> Schedule: ...
@@ -196,15 +204,10 @@ class Batch:
     def __getitem__(self, index: slice | npt.ArrayLike) -> "Batch": ...
     def __getitem__(self, index: Any) -> Any:
         """Returns one member, or a batch of some."""
-        if isinstance(index, int | np.integer) and not isinstance(index, bool):
-            place = range(len(self))[index]
-            members = self._stacks[self._layout.groups[place]]
-            return jax.tree.map(functools.partial(_item, row=self._layout.rows[place]), members)
-        if isinstance(index, slice):
-            places = np.arange(len(self))[index]
-        else:
-            chosen = np.asarray(index)
-            places = np.arange(len(self))[chosen if chosen.size else chosen.astype(int)]
+        chosen = index if isinstance(index, slice) else _chosen(index)
+        if isinstance(chosen, int):
+            return self._member(self._stacks, range(len(self))[chosen])
+        places = np.arange(len(self))[chosen]
         if len(places) == 0:
             raise IndexError(f"`index` must choose at least one member, got {index!r}.")
         groups, rows = self._layout.groups[places], self._layout.rows[places]
@@ -221,7 +224,7 @@ class Batch:
         half = _MOST_ROWS // 2
         every = np.arange(len(self))
         shown = every if len(every) <= _MOST_ROWS else np.append(every[:half], every[-half:])
-        table = self[shown].table
+        table = self._rows_of_table(shown)
         rows = [["", *table]]
         for number, entries in zip(shown, zip(*table.values(), strict=True), strict=True):
             rows.append([str(number), *map(_entry, entries)])
@@ -257,10 +260,10 @@ class Batch:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "Batch":
         """Builds what :meth:`to_dict` described, with all checks."""
-        if set(data) != {"schedules", "table"}:
+        if not isinstance(data, Mapping) or set(data) != {"schedules", "table"}:
             raise ValueError(f"`data` must describe a batch, got {data!r}.")
         schedules = [Schedule.from_dict(item) for item in data["schedules"]]
-        return stack(schedules, table=data["table"])
+        return stack(schedules, table=_text.from_dict(data["table"], Schedule._constructors()))
 
 
 jax.tree_util.register_pytree_with_keys(
@@ -272,6 +275,27 @@ jax.tree_util.register_pytree_with_keys(
     Batch._make,
     lambda self: (self._stacks, self._layout),
 )
+
+
+def _chosen(index: Any) -> Any:
+    """The index of one member as a Python integer, or that of some as an array."""
+    if isinstance(index, int) and not isinstance(index, bool):
+        return index
+    if not _numerics.known(index):
+        raise TypeError(
+            "`index` must be known when a function is compiled, got a traced one. The leaves of "
+            "`batch.stacks` are arrays, which take it."
+        )
+    places = np.asarray(index)
+    kinds = "iu" if places.ndim == 0 else "iub"
+    if places.ndim > 1 or (places.size and places.dtype.kind not in kinds):
+        raise IndexError(
+            "`index` must be an integer, a slice, or a list of integers or of True and False, got "
+            f"{index!r}."
+        )
+    if places.ndim == 0:
+        return places.item()
+    return places if places.size else places.astype(int)
 
 
 @functools.partial(jax.jit, inline=True)
@@ -337,6 +361,8 @@ def stack(schedules: Iterable[Schedule], table: Mapping[str, npt.ArrayLike] | No
     >>> batch(2)
     Array([0.5, 0.5], dtype=float32)
     """
+    if not isinstance(schedules, Iterable):
+        raise TypeError(f"`schedules` must be a list of schedules, got {schedules!r}.")
     members = list(schedules)
     for member in members:
         if not isinstance(member, Schedule):
@@ -351,12 +377,8 @@ def stack(schedules: Iterable[Schedule], table: Mapping[str, npt.ArrayLike] | No
     together: list[list[Schedule]] = [[] for _ in names]
     for group, member in zip(groups, members, strict=True):
         together[group].append(member)
-    return _batch(
-        _Layout(groups),
-        [jax.tree.map(_stacked, *group) for group in together],
-        list(map(_expanded, together)),
-        _checked(table, len(members)),
-    )
+    stacks, arrays = zip(*map(_together, together), strict=True)
+    return _batch(_Layout(groups), stacks, arrays, _checked(table, len(members)))
 
 
 def batched(schedules: Schedule, table: Mapping[str, npt.ArrayLike] | None = None) -> Batch:
@@ -371,6 +393,7 @@ def batched(schedules: Schedule, table: Mapping[str, npt.ArrayLike] | None = Non
       family is a formula or an elementwise recipe; any other recipe is followed for each member.
 
     Raises:
+      TypeError: if it is something else than a schedule.
       ValueError: if the leaves have no or not one number of rows, or a column has another length.
 
     >>> import jax, jax.numpy as jnp, jaxlr
@@ -378,6 +401,8 @@ def batched(schedules: Schedule, table: Mapping[str, npt.ArrayLike] | None = Non
     >>> jaxlr.batched(jax.vmap(lambda peak: jaxlr.linear_schedule(peak, 0.0, 4))(peaks))(2)
     Array([0.5, 1. ], dtype=float32)
     """
+    if not isinstance(schedules, Schedule):
+        raise TypeError(f"`schedules` must be one schedule with batched leaves, got {schedules!r}.")
     leaves = jax.tree.leaves(schedules)
     sizes = {np.shape(leaf)[:1] for leaf in leaves}
     if len(sizes) != 1 or sizes <= {(), (0,)}:
@@ -387,18 +412,39 @@ def batched(schedules: Schedule, table: Mapping[str, npt.ArrayLike] | None = Non
         )
     ((size,),) = sizes
     columns, layout = _checked(table, size), _Layout(np.zeros(size))
-    if not _numerics.on_host(*leaves):
-        return Batch._make(layout, [schedules], None, columns)
-    # An integer beyond int32 becomes a float in its own member, but in a stack in all.
-    exact = all(_is_integer(leaf) == _is_integer(_numerics.as_number(leaf)) for leaf in leaves)
-    if exact and _is_elementwise(schedules):
-        arrays = jax.tree.map(
-            lambda leaf: leaf if np.ndim(leaf) else np.full(size, leaf),
-            schedules._expand()._convert(),
-        )
-        return _batch(layout, [schedules], [arrays], columns)
+    arrays = _converted_at_once(schedules, size) if _on_host(schedules) else schedules
+    if arrays is None:
+        return stack(_members(schedules, size), columns)
+    return _batch(layout, [schedules], [arrays], columns)
+
+
+def _members(schedules: Schedule, size: int) -> Iterator[Schedule]:
+    """The members of a stack."""
     rows = (functools.partial(_item, row=row) for row in range(size))
-    return stack((jax.tree.map(item, schedules) for item in rows), columns)
+    return (jax.tree.map(item, schedules) for item in rows)
+
+
+def _converted(schedules: Schedule, size: int) -> Schedule:
+    """A stack in the form that is evaluated; what has JAX arrays is in it."""
+    if not _on_host(schedules):
+        return schedules
+    arrays = _converted_at_once(schedules, size)
+    if arrays is not None:
+        return arrays
+    return jax.tree.map(_stacked, *(member.as_arrays() for member in _members(schedules, size)))
+
+
+def _converted_at_once(schedules: Schedule, size: int) -> Schedule | None:
+    """A stack of the host in the form that is evaluated; None if its members may differ there."""
+    # An integer beyond int32 becomes a float in its own member, but in a stack in all.
+    exact = all(
+        _is_integer(leaf) == _is_integer(_numerics.as_number(leaf))
+        for leaf in jax.tree.leaves(schedules)
+    )
+    if not exact or not _is_elementwise(schedules):
+        return None
+    arrays = schedules._expand()._convert()
+    return jax.tree.map(lambda leaf: leaf if np.ndim(leaf) else np.full(size, leaf), arrays)
 
 
 def _is_elementwise(parametric: Parametric) -> bool:
@@ -414,9 +460,19 @@ def _is_elementwise(parametric: Parametric) -> bool:
     return all(_is_elementwise(part) for part in within if isinstance(part, Parametric))
 
 
-def _expanded(members: Sequence[Schedule]) -> Schedule:
-    """One schedule of several of one structure, in the form that is evaluated."""
-    return jax.tree.map(_stacked, *(member.as_arrays() for member in members))
+def _together(members: Sequence[Schedule]) -> tuple[Schedule, Schedule]:
+    """One schedule of several of one structure, and the form of it that is evaluated."""
+    if all(map(_on_host, members)):
+        arrays = (member.as_arrays() for member in members)
+        return jax.tree.map(_stacked, *members), jax.tree.map(_stacked, *arrays)
+    if any(map(_on_host, members)):  # They keep the digits that they have alone.
+        members = [member.as_arrays()._convert() for member in members]
+    stacked = jax.tree.map(_stacked, *members)
+    return stacked, stacked
+
+
+def _on_host(schedules: Schedule) -> bool:
+    return _numerics.on_host(*jax.tree.leaves(schedules))
 
 
 def _structure(schedule: Schedule) -> Any:
@@ -436,9 +492,20 @@ def _stacked(*leaves: Any) -> Any:
 
 
 def _item(leaf: Any, row: int) -> Any:
-    item = leaf[row]
+    item = _whole(leaf)[row]
     # A Python number went in; one of float32 keeps its type, as it has fewer digits.
     return item.item() if isinstance(item, np.float64 | np.int64) else item
+
+
+def _whole(leaf: Any) -> Any:
+    """A leaf with all its rows on every device of a mesh of explicit axes, to choose from."""
+    if not isinstance(leaf, jax.Array):
+        return leaf
+    sharding = jax.typeof(leaf).sharding
+    if not any(sharding.spec[:1]):
+        return leaf
+    spec = PartitionSpec(None, *sharding.spec[1:])
+    return jax.sharding.reshard(leaf, NamedSharding(sharding.mesh, spec))
 
 
 def _rebuild(groups: npt.ArrayLike, stacks: Sequence[Schedule], columns: Any) -> Batch:
@@ -500,6 +567,16 @@ def _sources(batch: Batch) -> Iterator[_Source]:
     return map(_Source, batch._stacks, batch.as_arrays()._stacks, batch._layout.sizes)
 
 
+def _alike(parts: Sequence[_Source]) -> tuple[list[Schedule], list[Schedule]]:
+    """Stacks of one structure that are to become one, as in :func:`_together`."""
+    given, converted = [part.schedules for part in parts], [part.arrays for part in parts]
+    if all(map(_on_host, given)):
+        return given, converted
+    if any(map(_on_host, given)):
+        converted = [schedules._convert() for schedules in converted]
+    return converted, converted
+
+
 def _regroup(
     sources: Sequence[_Source],
     source: np.ndarray[Any, Any],
@@ -519,8 +596,9 @@ def _regroup(
     groups, places = group_of[source], start_of[source] + rows
     for group, indices in enumerate(alike.values()):
         taken = places[groups == group]
-        stacks.append(_rows([sources[index].schedules for index in indices], taken))
-        arrays.append(_rows([sources[index].arrays for index in indices], taken))
+        given, converted = _alike([sources[index] for index in indices])
+        arrays.append(_rows(converted, taken))
+        stacks.append(arrays[-1] if given is converted else _rows(given, taken))
     return _batch(_Layout(groups), stacks, arrays, columns)
 
 
@@ -529,7 +607,8 @@ def _rows(stacks: Sequence[Schedule], rows: np.ndarray[Any, Any]) -> Schedule:
 
     def take(*leaves: Any) -> Any:
         array: Any = np if _numerics.on_host(*leaves) else jnp
-        return (leaves[0] if len(leaves) == 1 else array.concatenate(leaves))[rows]
+        parts = list(map(_whole, leaves))
+        return (parts[0] if len(parts) == 1 else array.concatenate(parts))[rows]
 
     return jax.tree.map(take, *stacks)
 
@@ -537,15 +616,15 @@ def _rows(stacks: Sequence[Schedule], rows: np.ndarray[Any, Any]) -> Schedule:
 def _batch(
     layout: _Layout, stacks: Sequence[Schedule], arrays: Sequence[Schedule], columns: Any
 ) -> Batch:
-    """A batch whose expanded form is known; that of traced leaves is itself."""
-    if not _numerics.on_host(*jax.tree.leaves(stacks)):
+    """A batch whose form that is evaluated is known; that of JAX arrays is itself."""
+    if not any(map(_on_host, stacks)):
         return Batch._make(layout, stacks, None, columns)
     expanded = Batch._make(layout, arrays)
     expanded._arrays = expanded
     return Batch._make(layout, stacks, expanded, columns)
 
 
-def grid(family: Callable[..., Schedule], **axes: Any) -> Batch:
+def grid(family: Callable[..., Schedule], /, **axes: Any) -> Batch:
     """Makes a batch of every combination of some parameters; the last one changes fastest.
 
     Args:
@@ -559,6 +638,7 @@ def grid(family: Callable[..., Schedule], **axes: Any) -> Batch:
       The batch. Its :attr:`Batch.table` has the parameters that were given as lists.
 
     Raises:
+      TypeError: if the family returns something else than a schedule.
       ValueError: if a list is empty, or what the family refuses.
 
     >>> import jaxlr
@@ -576,7 +656,7 @@ def grid(family: Callable[..., Schedule], **axes: Any) -> Batch:
     return _design(family, columns, fixed)
 
 
-def zipped(family: Callable[..., Schedule], **axes: Any) -> Batch:
+def zipped(family: Callable[..., Schedule], /, **axes: Any) -> Batch:
     """Makes a batch of the first values of all parameters, the second values, and so on.
 
     Args:
@@ -588,6 +668,7 @@ def zipped(family: Callable[..., Schedule], **axes: Any) -> Batch:
       The batch. Its :attr:`Batch.table` has the parameters that were given as lists.
 
     Raises:
+      TypeError: if the family returns something else than a schedule.
       ValueError: if the lists are empty or not equally long, or what the family refuses.
 
     >>> import jaxlr
@@ -627,11 +708,13 @@ def _design(
     together = _made_at_once(family, columns, fixed)
     if together is not None:
         return batched(together, columns)
-    names = list(columns)
-    points = zip(*(column.tolist() for column in columns.values()), strict=True)
-    return stack(
-        [family(**dict(zip(names, point, strict=True)), **fixed) for point in points], columns
-    )
+    members = []
+    for values in zip(*(column.tolist() for column in columns.values()), strict=True):
+        point = dict(zip(columns, values, strict=True))
+        members.append(family(**point, **fixed))
+        if not isinstance(members[-1], Schedule):
+            raise TypeError(f"`family` must return a schedule, got {members[-1]!r} for {point}.")
+    return stack(members, columns)
 
 
 def _made_at_once(
@@ -647,22 +730,35 @@ def _made_at_once(
         return None
     try:
         together: Schedule = family(**columns, **fixed)
-    except (TypeError, ValueError):  # One by one, the error names the member.
+    except Exception:  # A check that wants single numbers; one by one, its error names the member.
         return None
     size = len(next(iter(columns.values())))
     return jax.tree.map(lambda leaf: np.broadcast_to(leaf, (size,)), together)
 
 
 def _column(values: Any) -> np.ndarray[Any, Any]:
-    """A column of a table: of numbers or texts if all entries are, else of objects."""
-    entries = list(values)
-    if all(isinstance(x, int | float | np.number) and not isinstance(x, bool) for x in entries):
+    """A column of a table: of numbers, bools or texts if all entries are, else of objects."""
+    entries = list(map(_plain, np.asarray(values) if _is_known_array(values) else values))
+    if all(map(_is_number, entries)):
         return np.asarray(entries)
-    if all(isinstance(x, str) for x in entries):
+    if any(all(isinstance(x, kind) for x in entries) for kind in (bool | np.bool_, str)):
         return np.asarray(entries)
     column = np.empty(len(entries), object)
     column[:] = entries
     return column
+
+
+def _is_known_array(value: Any) -> bool:
+    return isinstance(value, jax.Array) and _numerics.known(value)
+
+
+def _plain(entry: Any) -> Any:
+    """An entry of a table; a number of JAX as one of NumPy."""
+    return np.asarray(entry)[()] if _is_known_array(entry) else entry
+
+
+def _is_number(entry: Any) -> bool:
+    return isinstance(entry, int | float | np.number) and not isinstance(entry, bool)
 
 
 def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray[Any, Any]]:
@@ -673,7 +769,7 @@ def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray[Any, Any
 
 def _filled(entries: Sequence[Any]) -> Sequence[Any]:
     present = [entry for entry in entries if entry is not None]
-    if all(isinstance(x, int | float | np.number) and not isinstance(x, bool) for x in present):
+    if all(map(_is_number, present)):
         return [np.nan if entry is None else entry for entry in entries]
     return entries
 
@@ -692,8 +788,14 @@ def _concatenated(
 def _checked(
     table: Mapping[str, npt.ArrayLike] | None, length: int
 ) -> dict[str, np.ndarray[Any, Any]] | None:
-    if table is None:
+    if not table and isinstance(table, Mapping | None):
         return None
+    if not isinstance(table, Mapping) or not all(
+        isinstance(values, Iterable) for values in table.values()
+    ):
+        raise TypeError(
+            f"`table` must be a dict of columns with an entry for each schedule, got {table!r}."
+        )
     columns = {name: _column(values) for name, values in table.items()}
     for name, column in columns.items():
         if len(column) != length:
@@ -708,4 +810,5 @@ def _entry(value: Any) -> str:
     if value is None or (isinstance(value, float) and np.isnan(value)):
         return ""
     text = value if isinstance(value, str) else _text.write(value)
+    text = " ".join(text.split())  # A row is a line.
     return text if len(text) <= _MOST_WIDTH else f"{text[: _MOST_WIDTH - 2]} …"

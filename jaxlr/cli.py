@@ -6,6 +6,7 @@ them; ``total_steps`` and ``steps_per_epoch`` stand for the numbers of updates.
 
 import argparse
 import functools
+import os
 import sys
 import typing
 from collections.abc import Sequence
@@ -25,6 +26,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         options.command(options)
+        sys.stdout.flush()
+    except BrokenPipeError:  # Whoever reads it, such as `head`, has enough; so has Python.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (ValueError, TypeError, OSError, ImportError) as error:
         print(f"jaxlr: {error}", file=sys.stderr)
         return 2
@@ -131,11 +135,20 @@ def _show(options: argparse.Namespace) -> None:
 
 
 def _sample(options: argparse.Namespace) -> None:
+    if options.total_steps < 1:
+        raise ValueError(f"`--total-steps` must be at least 1, got {options.total_steps}.")
+    space = search.parse_space(options.space, total_steps=options.total_steps)
+    for lr in search.sample(_key(options.seed), space, options.n, options.method):
+        print(lr)
+
+
+def _key(seed: int) -> Any:
     import jax
 
-    space = search.parse_space(options.space, total_steps=options.total_steps)
-    for lr in search.sample(jax.random.key(options.seed), space, options.n, options.method):
-        print(lr)
+    try:
+        return jax.random.key(seed)
+    except OverflowError:
+        raise ValueError(f"`--seed` must be an integer of 64 bits, got {seed}.") from None
 
 
 def _train(options: argparse.Namespace) -> None:
@@ -182,7 +195,6 @@ def _train(options: argparse.Namespace) -> None:
 
 
 def _sweep(options: argparse.Namespace) -> None:
-    import jax
     import rich
 
     from jaxlr.plot import save
@@ -193,7 +205,7 @@ def _sweep(options: argparse.Namespace) -> None:
     if options.grid is not None:
         schedules = search.grid_design(space, options.grid)
     else:
-        schedules = search.sample(jax.random.key(options.seed), space, options.n, options.method)
+        schedules = search.sample(_key(options.seed), space, options.n, options.method)
     print(f"{job.title}, {len(schedules)} schedules from {space}")
     result = sweep(
         schedules,

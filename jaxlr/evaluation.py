@@ -49,8 +49,9 @@ def evaluate(
 ) -> jax.Array | np.memmap[Any, Any]:
     """Evaluates a schedule, or a batch of them, at many counts.
 
-    The values are those of ``schedules(counts)``, to the last bit. It is faster on large tables,
-    since it is compiled for them.
+    The values are those of ``schedules(counts)``, to the last bit; in inverse square roots and some
+    compositions, wide vectors may round otherwise, by a unit or two in it. It is faster on large
+    tables, since it is compiled for them.
 
     Args:
       schedules: a schedule or a batch of K.
@@ -67,40 +68,85 @@ def evaluate(
       the members are spread over them. With ``path``, the file as a read-only memory map.
 
     Raises:
-      ValueError: if both ``path`` and ``out`` are given.
+      TypeError: if it is called inside a compiled function; call ``schedules(counts)`` there.
+      ValueError: if both ``path`` and ``out`` are given, or ``out`` is not like the result.
     """
-    devices = jax.local_devices() if devices is None else devices
+    batch, devices = _as_batch(schedules, counts), _known_devices(devices)
     if path is None:
-        return _evaluate(schedules, counts, out, devices)
+        return _evaluate(batch, counts, out, devices, isinstance(schedules, Schedule))
     if out is not None:
         raise ValueError(f"`out` has no meaning for a file; give it or `path`, got {path!r}.")
     return _write(schedules, counts, path, devices, progress)
 
 
+def _as_batch(schedules: Schedule | Batch, counts: ArrayLike) -> Batch:
+    if not isinstance(schedules, Schedule | Batch):
+        raise TypeError(
+            f"`schedules` must be a schedule or a batch, got {schedules!r}. jaxlr.stack makes a "
+            "batch of a list."
+        )
+    if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves((schedules, counts))):
+        raise TypeError(
+            "`schedules` and `counts` must be known, got a traced number. Call schedules(counts) "
+            "inside a compiled function."
+        )
+    return stack([schedules]) if isinstance(schedules, Schedule) else schedules
+
+
+def _known_devices(devices: Sequence[jax.Device] | None) -> list[jax.Device]:
+    if devices is None:
+        return jax.local_devices()
+    known: list[jax.Device] = np.ravel(np.asarray(devices, object)).tolist()
+    if not known or len(set(known)) < len(known):
+        raise ValueError(f"`devices` must be one or more devices, all different, got {devices!r}.")
+    return known
+
+
 def _evaluate(
-    schedules: Schedule | Batch,
+    batch: Batch,
     counts: ArrayLike,
     out: jax.Array | None,
     devices: Sequence[jax.Device],
+    single: bool = False,
 ) -> jax.Array:
-    batch = stack([schedules]) if isinstance(schedules, Schedule) else schedules
     number, counts = len(batch), _numerics.host_count(counts)
-    spread = _spread(devices) if number > 1 else SingleDeviceSharding(devices[0])
-    if isinstance(spread, NamedSharding):  # The last member fills up the last device.
+    devices = devices if number > 1 else devices[:1]
+    if out is not None:
+        _check_out(out, np.shape(counts) if single else (number, *np.shape(counts)))
+    if number % len(devices):  # The last member fills up the last device.
         whole = -(-number // len(devices)) * len(devices)
-        batch = batch[np.minimum(np.arange(whole), number - 1)] if whole > number else batch
-    put = functools.partial(_put, sharding=spread, number=len(devices))
-    stacks = jax.tree.map(put, batch._specialized())
-    single = isinstance(schedules, Schedule)
-    values: jax.Array = _compiled(devices[0].platform)(out, stacks, counts, spread, single)
-    return values if len(batch) == number else values[:number]
+        batch, out = batch[np.minimum(np.arange(whole), number - 1)], None
+    elif out is not None and out.devices() != set(devices):
+        raise ValueError(f"`out` must be on {devices} as the result, got one on {out.devices()}.")
+    # A mesh of the caller's does not take the place of this one.
+    with jax.set_mesh(Mesh(np.asarray(devices), ("batch",))):
+        spread, everywhere = _sharding(devices, "batch"), _sharding(devices, None)
+        put = functools.partial(_put, sharding=spread, number=len(devices))
+        stacks = jax.tree.map(put, batch._specialized())
+        if isinstance(counts, jax.Array):
+            counts = jax.device_put(counts, everywhere)
+        values: jax.Array = _compiled(devices[0].platform)(out, stacks, counts, spread, single)
+        return values if len(batch) == number else values[:number]
 
 
-def _spread(devices: Sequence[jax.Device]) -> Sharding:
-    """Members on all devices."""
+def _check_out(out: Any, shape: tuple[int, ...]) -> None:
+    if not isinstance(out, jax.Array):
+        raise TypeError(f"`out` must be an array of JAX, such as an earlier result, got {out!r}.")
+    dtype: np.dtype[Any] = np.dtype(_numerics.float_dtype())
+    if out.shape != shape or out.dtype != dtype:
+        raise ValueError(
+            f"`out` must be an array like the result, of the shape {shape} and {dtype}, got one of "
+            f"{out.shape} and {out.dtype}."
+        )
+    if out.is_deleted():
+        raise ValueError("`out` must be an array with its memory, got one that lost it already.")
+
+
+def _sharding(devices: Sequence[jax.Device], axis: str | None) -> Sharding:
+    """The first axis spread over all devices, or the whole on each."""
     if len(devices) == 1:
         return SingleDeviceSharding(devices[0])
-    return NamedSharding(Mesh(np.asarray(devices), ("batch",)), PartitionSpec("batch"))
+    return NamedSharding(Mesh(np.asarray(devices), ("batch",)), PartitionSpec(axis))
 
 
 def _put(leaf: Any, sharding: Sharding, number: int) -> jax.Array:
@@ -156,14 +202,18 @@ def blocks(
       block_bytes: how large a block may be, as long as it has one value for each device.
       devices: the devices to share the members of a block; all local ones by default.
 
-    Yields:
-      The blocks, family by family. Every value is in one of them.
+    Returns:
+      An iterator of the blocks, family by family. Every value is in one of them.
     """
     if block_bytes < 1:
         raise ValueError(f"`block_bytes` must be at least 1, got {block_bytes}.")
-    batch = stack([schedules]) if isinstance(schedules, Schedule) else schedules
-    devices = jax.local_devices() if devices is None else devices
-    flat = np.ravel(_numerics.host_count(counts))
+    batch, flat = _as_batch(schedules, counts), np.ravel(_numerics.host_count(counts))
+    return _blocks(batch, flat, block_bytes, _known_devices(devices))
+
+
+def _blocks(
+    batch: Batch, flat: np.ndarray[Any, Any], block_bytes: int, devices: Sequence[jax.Device]
+) -> Iterator[Block]:
     most = max(1, block_bytes // np.dtype(_numerics.float_dtype()).itemsize)
     width = max(1, min(flat.size, most))
     height = max(1, most // width // len(devices) * len(devices))
@@ -198,6 +248,9 @@ def _write(
     total, done = math.prod(shape), 0
     with write_whole(path, "w+b") as stream:
         np.lib.format.write_array_header_2_0(stream, header)
+        if sys.platform == "linux" and total:
+            # A full disk is an error here; to write to memory that has no disk ends the process.
+            os.posix_fallocate(stream.fileno(), stream.tell(), total * dtype.itemsize)
         rows = math.prod(members)
         table = np.memmap(stream, dtype, "r+", stream.tell(), (rows, total // rows))
         for block in blocks(schedules, counts, devices=devices):

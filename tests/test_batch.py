@@ -4,6 +4,7 @@ import functools
 import json
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -72,6 +73,15 @@ def test_values_have_the_shape_of_the_counts():
     assert batch(3).dtype == SOME[0](3).dtype
 
 
+def test_equal_batches_have_equal_members():
+    members = [jaxlr.constant_schedule(0.1), jaxlr.table_schedule([0.1, 0.7], 3)]
+    batch = jaxlr.stack(members)
+    single = jax.tree.map(lambda leaf: np.asarray(leaf, np.float32), batch)
+    assert batch == single
+    assert list(batch) == list(single)
+    assert jaxlr.stack(members * 2) != jaxlr.stack([*members, *members[::-1]])
+
+
 # Which members, and in which order.
 
 
@@ -100,11 +110,58 @@ def test_members_of_one_structure_share_a_stack_in_every_order(first, second):
     assert batch[::-1][::-1] == batch
 
 
+RATES, LENGTHS = st.floats(2**-20, 1.0, width=32), st.integers(0, 2**31 - 1)
+FORMULAS = st.one_of(
+    st.builds(jaxlr.constant_schedule, RATES),
+    st.builds(jaxlr.linear_schedule, RATES, RATES, LENGTHS, st.integers(0, 50)),
+    st.builds(jaxlr.cosine_decay_schedule, RATES, st.integers(1, 2**31 - 1), st.floats(0, 1)),
+    st.builds(jaxlr.rex_schedule, RATES, LENGTHS, RATES),
+    st.builds(jaxlr.warmup_constant_schedule, RATES, RATES, st.integers(0, 60)),
+    st.builds(
+        jaxlr.piecewise_constant_schedule,
+        RATES,
+        st.dictionaries(st.integers(0, 60), st.floats(0.1, 2.0), min_size=2, max_size=3),
+    ),
+)
+COMPOSITIONS = st.one_of(
+    FORMULAS,
+    st.builds(jaxlr.with_warmup, FORMULAS, st.integers(0, 60)),
+    st.builds(jaxlr.per_epoch, FORMULAS, st.integers(1, 9)),
+    st.builds(
+        lambda first, second, boundary: jaxlr.join_schedules([first, second], [boundary]),
+        FORMULAS,
+        FORMULAS,
+        st.integers(0, 60),
+    ),
+)
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.lists(COMPOSITIONS, min_size=1, max_size=5), st.data())
+def test_a_mixed_batch_is_the_loop_over_its_members(drawn, data):
+    """Whatever the families and their numbers are, in every order, with members twice."""
+    places = data.draw(st.permutations([*range(len(drawn)), *range(len(drawn))]))
+    members = [drawn[place] for place in places]
+    batch = jaxlr.stack(members)
+    assert list(batch) == members
+    counts = np.array([0, 1, 2, 7, 30, 59, 60, 61, 2**24 + 1, 2**31 - 1])
+    expected = np.stack([lr(counts) for lr in members])
+    np.testing.assert_array_max_ulp(np.asarray(batch(counts)), expected, ULP)
+    assert jaxlr.Batch.from_dict(json.loads(json.dumps(batch.to_dict()))) == batch
+
+
 def test_values_follow_their_members():
     places = np.random.default_rng(0).integers(0, len(SOME), 30)
     np.testing.assert_array_equal(some()[places](COUNTS), np.asarray(some()(COUNTS))[places])
     mask = np.arange(len(SOME)) % 2 == 0
     assert list(some()[mask]) == SOME[::2]
+
+
+@pytest.mark.parametrize("kind", [int, np.int32, np.uint8, np.array, jnp.array])
+def test_one_member_is_chosen_by_an_integer_of_any_kind(kind):
+    """Such as ``jnp.argmin(losses)``."""
+    assert some()[kind(2)] == SOME[2]
+    assert len(some()[jnp.array([2, 0])]) == 2
 
 
 def test_python_numbers_and_types_are_kept():
@@ -240,6 +297,67 @@ def test_a_grid_has_every_combination_and_says_so():
     assert batch[3:5].table["peak_value"].tolist() == batch.table["peak_value"][3:5].tolist()
 
 
+def test_numbers_of_jax_are_those_of_the_host_in_a_design():
+    """They make the same schedules, at once, and a table of numbers."""
+    rates, steps = np.float32([0.1, 0.2]), np.int32([7, 9])
+    expected = jaxlr.zipped(jaxlr.cosine_decay_schedule, init_value=rates, decay_steps=steps)
+    for values in (jnp.asarray(rates), list(jnp.asarray(rates))):
+        batch = jaxlr.zipped(jaxlr.cosine_decay_schedule, init_value=values, decay_steps=steps)
+        assert batch == expected
+        assert batch.table["init_value"].dtype == np.float32
+    table = jax.tree.map(jnp.asarray, jaxlr.stack(list(expected))).table
+    assert table["init_value"].dtype == np.float32
+    assert table["decay_steps"].tolist() == [7, 9]
+    short = jnp.asarray(rates, jnp.bfloat16)
+    batch = jaxlr.grid(jaxlr.constant_schedule, value=[short[0], 0.5])
+    np.testing.assert_array_equal(batch(0), [np.float32(short[0]), 0.5])
+    assert batch[0].replace() == jaxlr.constant_schedule(short[0])
+
+
+def test_a_column_of_switches_is_a_mask():
+    batch = jaxlr.grid(
+        jaxlr.step_decay, init_value=[0.1, 0.2], step_size=5, decay_rate=np.array([0.1, 0.5])
+    )
+    stairs = jaxlr.grid(
+        jaxlr.exponential_decay,
+        init_value=[0.1, 0.2],
+        transition_steps=5,
+        decay_rate=0.5,
+        staircase=[False, True],
+    )
+    assert len(stairs[stairs.table["staircase"]]) == 2
+    assert len(batch[batch.table["decay_rate"] > 0.2]) == 2
+
+
+def test_a_table_cannot_be_changed():
+    rates = np.array([0.1, 0.2])
+    batch = jaxlr.zipped(jaxlr.constant_schedule, value=rates)
+    rates[0] = 9.0
+    assert batch.table["value"].tolist() == [0.1, 0.2]
+    for part in (batch, batch[::-1], jaxlr.concatenate([batch, batch])):
+        with pytest.raises(ValueError, match="read-only"):
+            part.table["value"][0] = 9.0
+
+
+def test_a_check_that_wants_single_numbers_gets_them():
+    def check(*, length):
+        if not length.is_integer():
+            raise ValueError(f"{length} is no whole number")
+
+    @jaxlr.schedule(check=check)
+    def _slope(count, length: jaxlr.Value):
+        return count / length
+
+    assert len(jaxlr.grid(_slope, length=[1.0, 2.0])) == 2
+    with pytest.raises(ValueError, match=r"^1.5 is no whole number$"):
+        jaxlr.grid(_slope, length=[1.0, 1.5])
+
+
+def test_a_parameter_may_be_called_family():
+    batch = jaxlr.grid(lambda family: jaxlr.constant_schedule(family), family=[0.1, 0.2])
+    assert batch.table["family"].tolist() == [0.1, 0.2]
+
+
 def test_axes_may_be_curves_lists_and_texts():
     batch = jaxlr.grid(
         jaxlr.transition_schedule,
@@ -253,6 +371,8 @@ def test_axes_may_be_curves_lists_and_texts():
     stairs = jaxlr.grid(jaxlr.multistep_decay, init_value=1.0, milestones=[[2, 4], [3, 6]])
     assert stairs[1] == jaxlr.multistep_decay(1.0, [3, 6])
     assert stairs.table["milestones"][1] == [3, 6]
+    again = jaxlr.Batch.from_dict(json.loads(json.dumps(batch.to_dict())))
+    assert again.table["curve"].tolist() == batch.table["curve"].tolist()
 
 
 def test_a_zipped_design_pairs_its_lists():
@@ -281,12 +401,25 @@ def test_a_long_batch_has_a_short_text():
     assert len(lines) < 30
 
 
+def test_a_row_of_the_text_is_a_line():
+    members = [jaxlr.constant_schedule(0.1)] * 2
+    text = str(jaxlr.stack(members, {"note": ["two\nlines", "one"]}))
+    assert text.splitlines()[2:] == ["0  two lines", "1  one"]
+    assert str(jaxlr.stack(members, {})) == str(jaxlr.stack(members))
+
+
 @pytest.mark.parametrize(
     ("build", "error", "words"),
     [
         (lambda: jaxlr.stack([]), ValueError, ["`schedules`", "none"]),
         (lambda: jaxlr.stack([abs]), TypeError, ["`schedules`", "jaxlr.wrap"]),
         (lambda: jaxlr.stack(SOME, {"a": [1]}), ValueError, ["`table`", "'a'", "1"]),
+        (lambda: jaxlr.stack(SOME[0]), TypeError, ["`schedules`", "list"]),
+        (lambda: jaxlr.stack(SOME, [1]), TypeError, ["`table`", "[1]"]),
+        (lambda: jaxlr.stack(SOME, {"a": 1}), TypeError, ["`table`", "1"]),
+        (lambda: jaxlr.batched(some()), TypeError, ["`schedules`", "Batch"]),
+        (lambda: jaxlr.Batch.from_dict(5), ValueError, ["`data`", "5"]),
+        (lambda: jaxlr.grid(lambda x: x, x=[1]), TypeError, ["`family`", "{'x': 1}"]),
         (lambda: jaxlr.concatenate([]), ValueError, ["`batches`"]),
         (lambda: jaxlr.concatenate(SOME), TypeError, ["`batches`", "jaxlr.stack"]),
         (lambda: jaxlr.Batch(), TypeError, ["jaxlr.stack"]),
@@ -304,6 +437,11 @@ def test_a_long_batch_has_a_short_text():
         ),
         (lambda: some()[[]], IndexError, ["`index`"]),
         (lambda: some()[len(SOME)], IndexError, ["index"]),
+        (lambda: some()[True], IndexError, ["`index`", "True"]),
+        (lambda: some()[[[0, 1], [1, 2]]], IndexError, ["`index`", "[[0, 1], [1, 2]]"]),
+        (lambda: some()[1.0], IndexError, ["`index`", "1.0"]),
+        (lambda: some()[None], IndexError, ["`index`", "None"]),
+        (lambda: jax.jit(lambda index: some()[index](0))(1), TypeError, ["`index`", "traced"]),
     ],
 )
 def test_bad_input_is_named(build, error, words):
@@ -331,11 +469,47 @@ def test_evaluate_has_the_values_of_the_batch(tmp_path):
         jaxlr.evaluate(lr, COUNTS, path="a.npy", out=lr(COUNTS))
 
 
+def test_evaluate_has_the_values_of_all_families():
+    """But for the last digits of inverse square roots, which wide vectors round otherwise."""
+    values, expected = np.asarray(jaxlr.evaluate(jaxlr.stack(ALL), COUNTS)), alone(ALL)
+    np.testing.assert_array_max_ulp(values, expected, max(ULP, 2))
+    equal = [np.array_equal(*rows) for rows in zip(values, expected, strict=True)]
+    assert np.mean(equal) > (0.4 if ULP else 0.9)
+
+
 def test_evaluate_takes_the_memory_of_an_earlier_result():
     first = jaxlr.evaluate(some(), COUNTS)
     second = jaxlr.evaluate(some(), COUNTS, out=first)
     assert first.is_deleted()
     np.testing.assert_array_equal(second, some()(COUNTS))
+
+
+def test_an_array_that_is_not_like_the_result_is_refused():
+    wrong = jnp.zeros((len(SOME), 3))
+    with pytest.raises(ValueError, match=rf"`out`.*\({len(SOME)}, {len(COUNTS)}\).*3\)"):
+        jaxlr.evaluate(some(), COUNTS, out=wrong)
+    with pytest.raises(ValueError, match=r"`out`.*int32"):
+        jaxlr.evaluate(some(), COUNTS, out=jnp.zeros((len(SOME), len(COUNTS)), jnp.int32))
+    with pytest.raises(TypeError, match="`out`"):
+        jaxlr.evaluate(some(), COUNTS, out=np.zeros((len(SOME), len(COUNTS)), np.float32))
+    first = jaxlr.evaluate(some(), COUNTS)
+    jaxlr.evaluate(some(), COUNTS, out=first)
+    with pytest.raises(ValueError, match=r"`out`.*lost"):
+        jaxlr.evaluate(some(), COUNTS, out=first)
+
+
+@pytest.mark.parametrize("function", [jaxlr.evaluate, jaxlr.blocks])
+def test_what_cannot_be_evaluated_is_refused_at_once(function):
+    with pytest.raises(TypeError, match=r"`schedules` must be a schedule or a batch.*jaxlr.stack"):
+        function(SOME, COUNTS)
+    with pytest.raises(ValueError, match="`devices`"):
+        function(some(), COUNTS, devices=[])
+    with pytest.raises(ValueError, match="`devices`"):
+        function(some(), COUNTS, devices=jax.devices()[:1] * 2)
+    with pytest.raises(TypeError, match=r"traced.*schedules\(counts\)"):
+        jax.jit(lambda counts: function(some(), counts))(COUNTS)
+    with pytest.raises(ValueError, match="`block_bytes`"):
+        jaxlr.blocks(some(), COUNTS, block_bytes=0)
 
 
 @pytest.mark.parametrize("block_bytes", [1, 100, 1000, 10**6])
@@ -366,8 +540,64 @@ def test_a_failed_file_leaves_what_was_there(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.parametrize("progress", [True, False])
+def test_a_terminal_shows_a_bar_while_a_file_is_written(progress, tmp_path, monkeypatch):
+    pty = pytest.importorskip("pty", reason="this system has no such terminals")
+    reader, writer = pty.openpty()
+    with os.fdopen(writer, "w") as terminal, monkeypatch.context() as patch:
+        patch.setattr(sys, "stderr", terminal)
+        for lr in (some(), SOME[0]):
+            jaxlr.evaluate(lr, COUNTS, path=tmp_path / "a.npy", progress=progress)
+        print("end", file=terminal, flush=True)
+        shown = os.read(reader, 10**4).decode().replace("\r\n", "\n")
+    os.close(reader)
+    total, one = len(SOME) * len(COUNTS), len(COUNTS)
+    bars = f"\r{'█' * 30} {total} of {total} values\n\r{'█' * 30} {one} of {one} values\nend\n"
+    assert shown.endswith(bars if progress else "end\n")
+    assert ("█" in shown) == progress
+
+
+def test_a_file_may_be_read_by_whoever_may_read_others(tmp_path):
+    jaxlr.evaluate(SOME[0], COUNTS, path=tmp_path / "a.npy")
+    (tmp_path / "b").touch()
+    assert (tmp_path / "a.npy").stat().st_mode == (tmp_path / "b").stat().st_mode
+
+
+def test_a_full_disk_is_an_error(tmp_path):
+    mount = f"mount -t tmpfs -o size=1m none {tmp_path}"
+    if shutil.which("unshare") is None or subprocess.call(
+        ["unshare", "-rm", "sh", "-c", mount], stderr=subprocess.DEVNULL
+    ):
+        pytest.skip("this machine lets nobody mount a small disk")
+    script = f"""
+        import errno, os, numpy as np, jaxlr
+        constants = jaxlr.grid(jaxlr.constant_schedule, value=np.linspace(0.0, 1.0, 3000))
+        try:
+            jaxlr.evaluate(constants, np.arange(1000), path="{tmp_path}/a.npy")
+        except OSError as error:
+            assert error.errno == errno.ENOSPC, error
+        assert os.listdir("{tmp_path}") == []
+    """
+    command = f"{mount} && {sys.executable} -c '{textwrap.dedent(script)}'"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run(["unshare", "-rm", "sh", "-c", command], env=environment, check=True)
+
+
+def on_devices(number, script):
+    """Runs a script in a process of its own, which has so many devices."""
+    environment = {
+        **os.environ,
+        "XLA_FLAGS": f"--xla_force_host_platform_device_count={number}",
+        "JAX_CPU_ENABLE_ASYNC_DISPATCH": "0",  # Devices that wait for each other need a core each.
+        "PYTHONPATH": os.pathsep.join(sys.path),
+    }
+    subprocess.run([sys.executable, "-c", textwrap.dedent(script)], env=environment, check=True)
+
+
 def test_members_are_spread_over_devices():
-    script = """
+    on_devices(
+        2,
+        """
         import jax, numpy as np, jaxlr
         from jax.sharding import Mesh, NamedSharding, PartitionSpec
         assert len(jax.devices()) == 2
@@ -390,13 +620,74 @@ def test_members_are_spread_over_devices():
         values = jax.jit(lambda batch: batch(counts))(jax.device_put(lines.as_arrays(), sharding))
         np.testing.assert_array_equal(values, np.stack([lr(counts) for lr in lines]))
         assert values.sharding.is_equivalent_to(sharding, 2)
-    """
-    environment = {
-        **os.environ,
-        "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
-        "PYTHONPATH": os.pathsep.join(sys.path),
-    }
-    subprocess.run([sys.executable, "-c", textwrap.dedent(script)], env=environment, check=True)
+        """,
+    )
+
+
+def test_counts_and_results_may_be_on_other_devices():
+    on_devices(
+        4,
+        """
+        import jax, numpy as np, jaxlr
+        from jax.sharding import Mesh, NamedSharding, PartitionSpec
+        devices, counts = jax.devices(), np.arange(20)
+        sharding = NamedSharding(Mesh(np.array(devices), ("k",)), PartitionSpec("k"))
+        lines = jaxlr.grid(jaxlr.linear_schedule, init_value=np.arange(1.0, 9.0), end_value=0.0,
+                           transition_steps=8)
+        for batch in (lines, lines[:1], lines[:3], lines[:5]):
+            expected = np.stack([lr(counts) for lr in batch])
+            for elsewhere in (devices[2], sharding):
+                there = jax.device_put(counts, elsewhere)
+                np.testing.assert_array_equal(jaxlr.evaluate(batch, there), expected)
+                np.testing.assert_array_equal(jaxlr.evaluate(batch[0], there), expected[0])
+                values = jaxlr.evaluate(batch, there, devices=devices[1:2])
+                assert values.devices() == {devices[1]}
+            first = jaxlr.evaluate(batch, counts)
+            second = jaxlr.evaluate(batch, counts, out=first)
+            assert first.is_deleted() == (len(batch) in (1, 8))
+            np.testing.assert_array_equal(second, expected)
+        try:
+            jaxlr.evaluate(lines, counts, out=jaxlr.evaluate(lines, counts), devices=devices[:2])
+        except ValueError as error:
+            assert "`out` must be on" in str(error), error
+        else:
+            raise AssertionError("an array on other devices was taken")
+        """,
+    )
+
+
+def test_a_mesh_of_explicit_axes_is_as_good_as_any():
+    """It is what ``jax.make_mesh`` makes."""
+    on_devices(
+        2,
+        """
+        import contextlib, jax, numpy as np, jaxlr
+        from jax.sharding import AxisType, NamedSharding, PartitionSpec
+        counts = np.arange(20)
+        mesh = jax.make_mesh((2,), ("k",), axis_types=(AxisType.Explicit,))
+        lines = jaxlr.grid(jaxlr.linear_schedule, init_value=[1.0, 2.0, 3.0, 4.0], end_value=0.0,
+                           transition_steps=8)
+        waves = jaxlr.grid(jaxlr.cosine_decay_schedule, init_value=[1.0, 2.0, 3.0, 4.0],
+                           decay_steps=8)
+        for batch in (lines, jaxlr.concatenate([lines, waves])):
+            expected = np.stack([lr(counts) for lr in batch])
+            there = jax.device_put(batch.as_arrays(), NamedSharding(mesh, PartitionSpec("k")))
+            for context in (contextlib.nullcontext(), jax.set_mesh(mesh)):
+                with context:
+                    assert list(there) == list(batch)
+                    assert there[1:3] == batch[1:3]
+                    assert there[[3, 0]] == batch[[3, 0]]
+                    assert jaxlr.concatenate([there, there]) == jaxlr.concatenate([batch, batch])
+                    assert jaxlr.concatenate([there, batch]) == jaxlr.concatenate([batch, batch])
+                    assert str(there).splitlines()[0] == f"Batch of {len(batch)} schedules"
+                    np.testing.assert_array_equal(jaxlr.evaluate(there, counts), expected)
+                    np.testing.assert_array_equal(jaxlr.evaluate(batch, counts), expected)
+                    np.testing.assert_array_equal(jaxlr.evaluate(batch[0], counts), expected[0])
+            with jax.set_mesh(mesh):
+                assert jax.typeof(there(counts)).sharding.spec == PartitionSpec("k", None)
+                np.testing.assert_array_equal(there(counts), expected)
+        """,
+    )
 
 
 def test_a_schedule_with_batched_leaves_becomes_a_batch():
@@ -439,3 +730,53 @@ def test_numbers_of_the_host_are_expanded_as_those_of_each_member(recipe, steps)
 def test_leaves_that_are_no_batch_are_refused(lr):
     with pytest.raises(ValueError, match=r"`schedules` must have leaves with one row"):
         jaxlr.batched(lr)
+
+
+# Members of JAX arrays beside members of the host.
+
+BESIDE = jaxlr.linear_schedule(jnp.float32(1.0), 0.0, 4)
+
+
+@pytest.mark.parametrize(
+    "lr",
+    [
+        jaxlr.exponential_decay(1.0, 1, 0.999999),
+        jaxlr.cosine_decay_schedule(0.1, 2**40),
+        jaxlr.linear_schedule(2**40, 0.0, 2**33),
+    ],
+    ids=["rate near 1", "length beyond int32", "value beyond int32"],
+)
+def test_members_of_the_host_keep_their_digits_beside_those_of_jax(lr):
+    counts = np.array([0, 7, 10**7, 2**31 - 1])
+    expected = [lr(counts), BESIDE(counts), lr(counts)]
+    one, other = jaxlr.stack([lr]), jaxlr.stack([BESIDE])
+    for batch in (
+        jaxlr.stack([lr, BESIDE, lr]),
+        jaxlr.concatenate([one, other, one]),
+        jaxlr.concatenate([other, one])[[1, 0, 1]],
+        jaxlr.stack([lr, BESIDE, lr]).as_arrays(),
+    ):
+        np.testing.assert_array_equal(batch(counts), expected)
+        np.testing.assert_array_equal(jaxlr.evaluate(batch, counts), expected)
+    assert list(jaxlr.stack([lr, BESIDE, lr])) == [lr, BESIDE, lr]
+
+
+def test_members_of_one_structure_keep_the_type_of_the_widest():
+    """A Python number is not rounded to the type of an array beside it."""
+    short, long = jaxlr.constant_schedule(jnp.bfloat16(0.5)), jaxlr.constant_schedule(0.1)
+    one, other = jaxlr.stack([short]), jaxlr.stack([long])
+    for batch in (jaxlr.stack([short, long]), jaxlr.concatenate([one, other])):
+        assert len(batch.stacks) == 1
+        np.testing.assert_array_equal(batch(0), [short(0), long(0)])
+
+
+def test_a_mapped_batch_is_converted_as_one_that_is_built():
+    built = jaxlr.stack(
+        [lr for lr in ALL for _ in range(2) if jax.tree.leaves(lr)]
+        + [jaxlr.cosine_decay_schedule(0.1, steps) for steps in (7, 2**40)]
+    )
+    mapped = jax.tree.map(lambda leaf: leaf, built)
+    leaves = jax.tree.leaves(mapped.as_arrays()), jax.tree.leaves(built.as_arrays())
+    for mine, theirs in zip(*leaves, strict=True):
+        assert mine.dtype == theirs.dtype
+        np.testing.assert_array_equal(mine, theirs)

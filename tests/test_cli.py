@@ -41,6 +41,17 @@ def test_sample_prints_schedules_that_read_back(capsys):
     assert len(set(capsys.readouterr().out.splitlines()) - set(lines)) == 5
 
 
+def test_a_reader_may_have_enough():
+    command = [sys.executable, "-m", "jaxlr", "sample", "constant_schedule(uniform(0, 1))"]
+    with subprocess.Popen(
+        [*command, "-n", "5000"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout.readline().startswith("constant_schedule(value=0.")
+        process.stdout.close()
+        assert process.wait() == 0
+        assert process.stderr.read() == ""
+
+
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [
@@ -49,6 +60,8 @@ def test_sample_prints_schedules_that_read_back(capsys):
         (["show", "constant_schedule(1)", "--steps", "0"], "`--steps`"),
         (["sample", "constant_schedule(unifrom(0, 1))"], "`unifrom`"),
         (["sample", "constant_schedule(uniform(0, 1))", "-n", "0"], "`n`"),
+        (["sample", "constant_schedule(0.1)", "--total-steps", "0"], "`--total-steps`"),
+        (["sample", "constant_schedule(uniform(0, 1))", "--seed", str(2**64)], "`--seed`"),
         (["sweep", "constant_schedule(uniform(0, 1))", "--keep", "a"], "`--keep`"),
         (["sweep", "constant_schedule(uniform(0, 1))", "--keep", "99:1"], "`keep`"),
         (["sweep", "constant_schedule(uniform(0, 1))", "-n", "0"], "`n`"),

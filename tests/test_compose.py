@@ -65,6 +65,12 @@ def test_what_cannot_be_combined_is_refused():
             combine()
 
 
+@pytest.mark.parametrize("wrong", [0.5, "cosine", None, [abs]])
+def test_only_functions_are_wrapped(wrong):
+    with pytest.raises(TypeError, match=r"wrap: `function` must be a function of the count"):
+        jaxlr.wrap(wrong)
+
+
 OPERATORS = {
     "join": lambda lr: jaxlr.join_schedules([lr, jaxlr.constant_schedule(0.1)], [30]),
     "window": lambda lr: jaxlr.window_schedule(lr, 5, 30),

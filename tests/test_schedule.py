@@ -168,6 +168,12 @@ def test_equality_follows_structure_and_numbers():
     lr = jaxlr.cosine_decay_schedule(0.1, 1000)
     assert lr == jaxlr.cosine_decay_schedule(0.1, decay_steps=1000)
     assert lr == jax.tree.map(jnp.float32, lr), "a number and its float32 are the same"
+    for number in (0.1, 2**24 + 1):
+        exact = jaxlr.constant_schedule(number)
+        assert exact == jaxlr.constant_schedule(np.array(number))
+        assert exact == jaxlr.constant_schedule(float(number))
+    rates = jaxlr.table_schedule([0.1, 0.7], 3)
+    assert rates == jax.tree.map(jnp.asarray, rates)
     assert lr != jaxlr.cosine_decay_schedule(0.2, 1000)
     assert lr != jaxlr.linear_schedule(0.1, 0.0, 1000)
     assert jaxlr.exponential_decay(1.0, 2, 0.5) != jaxlr.exponential_decay(

@@ -141,7 +141,9 @@ def test_what_a_key_draws_stays():
     shortest=st.integers(1, 1000),
     longer=st.integers(0, 10**6),
 )
-def test_everything_drawn_is_inside(seed, n, method, low, ratio, shortest, longer):
+def test_everything_drawn_is_inside_valid_and_drawn_again(
+    seed, n, method, low, ratio, shortest, longer
+):
     high, longest = low * ratio, shortest + longer
     lines = space(
         jaxlr.linear_schedule,
@@ -151,8 +153,11 @@ def test_everything_drawn_is_inside(seed, n, method, low, ratio, shortest, longe
         log_integer(shortest, longest),
     )
     stairs = space(jaxlr.step_decay, choice([low, high]), shortest, decay_rate=uniform(0.1, 0.9))
-    batch = sample(jax.random.key(seed), choice([lines, stairs], [3, 1]), n, method)
+    both = choice([lines, stairs], [3, 1])
+    batch = sample(jax.random.key(seed), both, n, method)
     assert len(batch) == n
+    assert sample(jax.random.key(seed), parse_space(repr(both)), n, method) == batch
+    assert [lr.replace() for lr in batch] == list(batch)
     for lr in batch:
         if lr.family.name == "linear_schedule":
             assert low <= lr.params["init_value"] <= high
@@ -321,6 +326,24 @@ def test_random_schedules_take_spaces_too():
     assert set(batch.table["family"]) == {"rex_schedule", "constant_schedule"}
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_a_space_without_distributions_is_one_schedule(method):
+    for text in ("constant_schedule(0.1)", "0.5 * multistep_decay(0.2, [3, 5])"):
+        fixed, lr = parse_space(text), jaxlr.parse(text)
+        assert list(sample(KEY, fixed, 3, method)) == [lr] * 3
+        assert list(grid_design(fixed, 2)) == [lr]
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.int32, np.array, jnp.array, np.float64])
+def test_numbers_in_texts_may_be_of_any_kind(kind):
+    text = "step_decay(0.1, integer(1, total_steps // 3))"
+    assert parse_space(text, total_steps=kind(90)) == parse_space(text, total_steps=90)
+    assert jaxlr.parse("step_decay(0.1, n // 3)", n=kind(90)) == jaxlr.step_decay(0.1, 30)
+    names = ["step_decay", "rex_schedule"]
+    batch = random_schedules(KEY, 5, total_steps=kind(90), peak=1.0, families=names)
+    assert batch == random_schedules(KEY, 5, total_steps=90, peak=1.0, families=names)
+
+
 def test_a_choice_may_have_schedules_and_plain_functions():
     baseline = jaxlr.wrap(jnp.sqrt)
     options = [baseline, jaxlr.constant_schedule(0.5), NESTED]
@@ -381,7 +404,7 @@ def test_parameters_that_do_not_fit_together_are_refused_when_drawn():
 
 def test_a_check_that_wants_single_numbers_gets_them():
     def check(*, low, high):
-        if low > high:
+        if not high.is_integer() and low > high:
             raise ValueError(f"{low} is more than {high}")
 
     @jaxlr.schedule(check=check)
@@ -403,6 +426,9 @@ def test_a_check_that_wants_single_numbers_gets_them():
         (lambda: log_uniform(0.0, 1.0), ValueError, "log_uniform: `low`"),
         (lambda: integer(0.5, 2), ValueError, "integer: `low` must be an integer"),
         (lambda: log_integer(0, 2), ValueError, "log_integer: `low`"),
+        (lambda: integer(0, 2**63 - 1), ValueError, "integer: `high`"),
+        (lambda: integer(-(2**70), 0), ValueError, "integer: `low`"),
+        (lambda: log_integer(1, 2**63), ValueError, "log_integer: `high`"),
         (lambda: choice([]), TypeError, "choice: `options`"),
         (lambda: choice("ab"), TypeError, "choice: `options`"),
         (lambda: choice([1, 2], [1.0]), ValueError, "`weights`"),
@@ -427,10 +453,14 @@ def test_a_check_that_wants_single_numbers_gets_them():
         (lambda: sample(KEY, uniform(0, 1), 5), TypeError, "one of schedules"),
         (lambda: sample(KEY, jaxlr.linear_schedule, 5), TypeError, "`space`"),
         (lambda: sample(KEY, NESTED, 0), ValueError, "`n`"),
+        (lambda: sample(KEY, NESTED, 2.5), TypeError, "`n` must be an integer, got 2.5"),
+        (lambda: jax.jit(lambda key: sample(key, NESTED, 5)(0))(KEY), TypeError, "`key`"),
+        (lambda: space(jaxlr.wrap, uniform(0, 1)), TypeError, "`function`"),
         (lambda: sample(0, NESTED, 5), TypeError, "jax.random.key"),
         (lambda: sample(jax.random.split(KEY), NESTED, 5), ValueError, "single key"),
         (lambda: sample(KEY, NESTED, 5, "grid"), ValueError, "`method`"),
         (lambda: grid_design(NESTED, 0), ValueError, "`levels`"),
+        (lambda: grid_design(NESTED, "3"), TypeError, "`levels` must be an integer, got '3'"),
         (lambda: grid_design(NESTED, {"init_value": 2}), ValueError, "`transition_steps`"),
         (
             lambda: grid_design(
@@ -441,6 +471,11 @@ def test_a_check_that_wants_single_numbers_gets_them():
         ),
         (
             lambda: random_schedules(KEY, 5, total_steps=9, peak=1.0, families="step_decay"),
+            TypeError,
+            "`families`",
+        ),
+        (
+            lambda: random_schedules(KEY, 5, total_steps=9, peak=1.0, families=[]),
             TypeError,
             "`families`",
         ),

@@ -90,6 +90,17 @@ def test_a_distribution_of_ones_own_is_suggested_by_its_quantile():
     )
 
 
+def test_a_space_without_distributions_is_one_schedule():
+    trial = optuna.trial.FixedTrial({})
+    assert suggest(trial, parse_space("constant_schedule(0.1)")) == jaxlr.constant_schedule(0.1)
+
+
+@pytest.mark.parametrize("wrong", [uniform(0, 1), choice([1, 2]), jaxlr.constant_schedule])
+def test_what_is_no_space_of_schedules_is_refused(wrong):
+    with pytest.raises(TypeError, match="`space`"):
+        suggest(optuna.create_study().ask(), wrong)
+
+
 def test_a_search_finds_what_is_best():
     drawn_from = space(jaxlr.polynomial_schedule, 1.0, 0.0, uniform(0.5, 4.0), 100)
     study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=0))

@@ -13,8 +13,22 @@ from jaxlr.schedule import Schedule, schedule
 __all__ = ["wrap"]
 
 
+class _Function(Kind):
+    """A function of the count."""
+
+    def store(self, where: str, value: Any) -> Any:
+        if not callable(value):
+            raise TypeError(
+                f"{where} must be a function of the count, got {value!r}. For a constant give "
+                "jaxlr.constant_schedule(value)."
+            )
+        return value
+
+
 @schedule
-def wrap(count: jax.Array, function: Callable[[ArrayLike], ArrayLike]) -> ArrayLike:
+def wrap(
+    count: jax.Array, function: Annotated[Callable[[ArrayLike], ArrayLike], _Function()]
+) -> ArrayLike:
     """A plain function of the count, such as an optax schedule, as a schedule.
 
     The function is structure, not data: two functions are two programs, and numbers that it holds

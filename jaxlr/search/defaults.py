@@ -1,7 +1,7 @@
 """Random schedules of any family: where to draw from if nothing else is known."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import jax
@@ -144,8 +144,10 @@ def random_schedules(
     >>> batch(jnp.arange(1000)).shape
     (100, 1000)
     """
-    if isinstance(families, str):
-        raise TypeError(f"`families` must be a list of names or spaces, got {families!r}.")
+    if isinstance(families, str) or not isinstance(families, Iterable) or not list(families):
+        raise TypeError(
+            f"`families` must be a list of one or more names or spaces, got {families!r}."
+        )
     spaces = [
         family if isinstance(family, Space) else default_space(family, total_steps, peak)
         for family in families

@@ -2,12 +2,14 @@
 
 import functools
 import math
+import operator
 from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
 import jax
 import numpy as np
 
+from jaxlr import _numerics
 from jaxlr.batch import Batch
 from jaxlr.search.drawing import design
 from jaxlr.search.spaces import (
@@ -47,6 +49,7 @@ def sample(key: jax.Array, space: Space, n: int, method: Method = "random") -> B
       ``"latin_hypercube"``.
 
     Raises:
+      TypeError: if ``n`` is no integer or ``key`` no known key.
       ValueError: for another method, ``n`` less than 1, or parameters that do not fit together.
 
     >>> import jax
@@ -65,15 +68,24 @@ def sample(key: jax.Array, space: Space, n: int, method: Method = "random") -> B
       `Random Search for Hyper-Parameter Optimization
       <https://jmlr.org/papers/v13/bergstra12a.html>`_, 2012
     """
-    if n < 1:
-        raise ValueError(f"`n` must be at least 1, got {n}.")
-    return design(space, functools.partial(_points, method, _generator(key), n))
+    return design(space, functools.partial(_points, method, _generator(key), _number("n", n)))
+
+
+def _number(name: str, value: Any) -> int:
+    """How many of something, checked."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"`{name}` must be an integer, got {value!r}.") from None
+    if number < 1:
+        raise ValueError(f"`{name}` must be at least 1, got {number}.")
+    return number
 
 
 def _generator(key: jax.Array) -> np.random.Generator:
     """NumPy's generator for a JAX key: the same on every machine, and known to ``scipy``."""
-    if not isinstance(key, jax.Array):
-        raise TypeError(f"`key` must be a JAX key, such as jax.random.key(0), got {key!r}.")
+    if not isinstance(key, jax.Array) or not _numerics.known(key):
+        raise TypeError(f"`key` must be a known JAX key, such as jax.random.key(0), got {key!r}.")
     data = np.asarray(jax.random.key_data(key))
     if data.ndim != 1:
         raise ValueError(f"`key` must be a single key, got an array of the shape {key.shape}.")
@@ -82,7 +94,10 @@ def _generator(key: jax.Array) -> np.random.Generator:
 
 def _points(method: Method, generator: np.random.Generator, n: int, dimensions: int) -> Array:
     """Points in the unit cube, of shape ``[n, dimensions]``."""
-    if method == "random":
+    if method not in get_args(Method):
+        names = ", ".join(get_args(Method))
+        raise ValueError(f"`method` must be one of {names}, got {method!r}.")
+    if method == "random" or dimensions == 0:
         return generator.random((n, dimensions))
     from scipy.stats import qmc
 
@@ -91,9 +106,7 @@ def _points(method: Method, generator: np.random.Generator, n: int, dimensions: 
         return sobol.random_base2(math.ceil(math.log2(n)))[:n]
     if method == "halton":
         return qmc.Halton(dimensions, rng=generator).random(n)
-    if method == "latin_hypercube":
-        return qmc.LatinHypercube(dimensions, rng=generator).random(n)
-    raise ValueError(f"`method` must be one of {', '.join(get_args(Method))}, got {method!r}.")
+    return qmc.LatinHypercube(dimensions, rng=generator).random(n)
 
 
 def grid_design(space: Space, levels: int | Mapping[str, int]) -> Batch:
@@ -163,7 +176,4 @@ def _lattice_of_options(value: Choice, levels: int | Mapping[str, int], name: st
 def _levels(levels: int | Mapping[str, int], name: str) -> int:
     if isinstance(levels, Mapping) and name not in levels:
         raise ValueError(f"`levels` must have a number for `{name}`, got {dict(levels)}.")
-    number = levels[name] if isinstance(levels, Mapping) else levels
-    if number < 1:
-        raise ValueError(f"`levels` must be at least 1, got {number}.")
-    return number
+    return _number("levels", levels[name] if isinstance(levels, Mapping) else levels)

@@ -60,10 +60,15 @@ class _Whole(Number):
         raise ValueError(f"{where} must be an integer, got {value!r}.")
 
 
-Whole = Annotated[int, _Whole()]
+_MOST = 2.0**53
+"""Up to here a quantile, which is a float64, can tell an integer from the next one."""
+
+Whole = Annotated[int, _Whole("Give an integer of at most 2**53.", least=-_MOST, most=_MOST)]
 """An integer."""
 
-PositiveWhole = Annotated[int, _Whole("Give a positive integer.", least=1.0)]
+PositiveWhole = Annotated[
+    int, _Whole("Give a positive integer of at most 2**53.", least=1.0, most=_MOST)
+]
 """An integer above zero."""
 
 

@@ -9,13 +9,13 @@ import numpy as np
 
 from jaxlr._parameters import is_static
 from jaxlr.batch import Batch, batched, concatenate, stack
-from jaxlr.schedule import Schedule
 from jaxlr.search.spaces import (
     Array,
     Choice,
     Distribution,
     FamilySpace,
-    Space,
+    checked,
+    checked_schedule,
     children,
     dimensions,
     label,
@@ -105,7 +105,7 @@ def _assembled(value: Any, part: _Part) -> Any:
     if all(np.ndim(leaf) == 0 for leaf in jax.tree.leaves(first)):
         # Where each parameter is one number, an array of it is one number for each member. A check
         # that cannot take arrays, or refuses some member, is left to the members one by one.
-        with contextlib.suppress(TypeError, ValueError):
+        with contextlib.suppress(Exception):
             return constructor(**part.value)
     return jax.tree.map(lambda *leaves: np.stack(leaves), first, *members)
 
@@ -123,15 +123,10 @@ def _batch_of(part: _Part) -> Batch:
 
 def design(space: Any, points: Callable[[int], Array]) -> Batch:
     """The batch of the schedules at points of the unit cube, given its number of dimensions."""
-    if not isinstance(space, Space):
-        raise TypeError(
-            f"`space` must be a space, got {space!r}. jaxlr.search.space makes one of a family, "
-            "jaxlr.search.parse_space of a text."
-        )
-    parts = _draw(space, points(dimensions(space)), "")
+    drawn_from = checked(space)
+    parts = _draw(drawn_from, points(dimensions(drawn_from)), "")
     for part in parts:
-        if not isinstance(part.value, Schedule):
-            raise TypeError(f"`space` must be one of schedules, got {space!r}.")
+        checked_schedule(part.value, space)
     batches = map(_batch_of, parts)
     order = np.argsort(np.concatenate([part.points for part in parts]))
     return concatenate(batches)[order]

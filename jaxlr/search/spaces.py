@@ -10,7 +10,7 @@ import numpy.typing as npt
 from jaxlr import _text
 from jaxlr._family import Family, Parametric, constructors
 from jaxlr._parameters import is_static
-from jaxlr.schedule import Arithmetic
+from jaxlr.schedule import Arithmetic, Schedule
 
 __all__ = ["Distribution", "Space", "parse_space", "space"]
 
@@ -203,6 +203,23 @@ def parse_space(text: str, **numbers: float) -> Space:
     constant_schedule(value=log_uniform(low=0.01, high=0.1))
     """
     return _text.parse(text, Space, Space._constructors(), numbers)
+
+
+def checked(space: Any) -> Any:
+    """What a caller gave as a space: itself, or a schedule if nothing is drawn."""
+    if not isinstance(space, Space):
+        raise TypeError(
+            f"`space` must be a space, got {space!r}. jaxlr.search.space makes one of a family, "
+            "jaxlr.search.parse_space of a text."
+        )
+    return settled(space)
+
+
+def checked_schedule(drawn: Any, space: Space) -> Schedule:
+    """What was drawn from a space, as long as it is a schedule."""
+    if not isinstance(drawn, Schedule):
+        raise TypeError(f"`space` must be one of schedules, got {space!r}.")
+    return drawn
 
 
 def children(value: Any) -> Mapping[str, Any]:

@@ -9,6 +9,8 @@ from jaxlr.search.spaces import (
     Distribution,
     FamilySpace,
     Space,
+    checked,
+    checked_schedule,
     children,
     dimensions,
     label,
@@ -38,7 +40,7 @@ def suggest(trial: Any, space: Space) -> Schedule:
     >>> suggest(optuna.trial.FixedTrial({"init_value": 0.1, "transition_steps": 70}), space)
     linear_schedule(init_value=0.1, end_value=0.0, transition_steps=70, transition_begin=0)
     """
-    return _suggest(trial, space, "")
+    return checked_schedule(_suggest(trial, checked(space), ""), space)
 
 
 _SUGGESTED = {
