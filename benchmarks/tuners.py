@@ -57,17 +57,12 @@ TRAIN = tuple(array[: BATCHES * BATCH_SIZE] for array in (DIGITS.train_images, D
 VALIDATION = DIGITS.test_images, DIGITS.test_labels
 
 
-def settings():
-    """What ``fit`` and ``sweep`` take beside schedule and data; the same functions at each call."""
+def train(function, schedules, data, validation):
+    """Calls ``fit`` or ``sweep``, with the same functions each time."""
     task = classification(MODELS["mlp"], input_shape=(8, 8, 1), hidden=(HIDDEN,))
-    return {
-        "init": task.init,
-        "loss": task.loss,
-        "epochs": EPOCHS,
-        "batch_size": BATCH_SIZE,
-        "validation_batch_size": len(VALIDATION[0]),
-        "progress": False,
-    }
+    sizes = {"batch_size": BATCH_SIZE, "validation_batch_size": len(validation[0])}
+    settings = {"epochs": EPOCHS, "progress": False} | sizes
+    return function(schedules, task.init, task.loss, data, validation, **settings)
 
 
 def training_alone(seconds, at_once=1):
@@ -83,14 +78,14 @@ def training_alone(seconds, at_once=1):
 
 def swept(peaks):
     batch = jaxlr.grid(jaxlr.cosine_decay_schedule, init_value=peaks, decay_steps=STEPS)
-    result = sweep(batch, train=TRAIN, validation=VALIDATION, **settings())
+    result = train(sweep, batch, TRAIN, VALIDATION)
     return training_alone([result.seconds]), result.best("validation_loss", "min").score
 
 
-def fit_one(peak, train, validation):
+def fit_one(peak, data, validation):
     """Returns the seconds that each epoch took, and the last validation loss."""
     lr = jaxlr.cosine_decay_schedule(peak, STEPS)
-    epochs = fit(lr, train=train, validation=validation, **settings()).history.epochs
+    epochs = train(fit, lr, data, validation).history.epochs
     return epochs["seconds"].tolist(), float(epochs["validation_loss"][-1])
 
 
@@ -153,43 +148,40 @@ def keras_tuned(folder, peaks):
 
 
 class Search:
-    """A search to call again and again; it keeps what its parts took, in seconds."""
+    """A search to call again and again; it keeps what all and the training took, in seconds."""
 
     def __init__(self, run, candidates):
-        self.run, self.candidates = run, candidates
-        self.totals, self.training, self.losses = [], [], []
+        self.run, self.candidates, self.totals, self.training = run, candidates, [], []
 
     def __call__(self):
         rng = np.random.default_rng((self.candidates, len(self.totals)))
         peaks = (10 ** rng.uniform(-5, -1, self.candidates)).tolist()
         begin = time.perf_counter()
-        training, loss = self.run(peaks)
+        training, self.loss = self.run(peaks)
         self.totals.append(time.perf_counter() - begin)
         self.training.append(training)
-        self.losses.append(loss)
+
+    def medians(self):
+        """Those of the calls but the first."""
+        return statistics.median(self.totals[1:]), statistics.median(self.training[1:])
 
 
 def print_trials(few, many):
     """Prints what one more candidate takes, from two searches of each name."""
     columns = ("cold, s", "start, s", "trial, ms", "training", "overhead", "best loss")
     print(f"  {'':<14}" + "".join(f"{column:>12}" for column in columns))
-
-    def later(values):
-        return statistics.median(values[1:])
-
-    for name in few:
-        a, b = few[name], many[name]
-        more = b.candidates - a.candidates
-        trial = (later(b.totals) - later(a.totals)) / more
-        training = (later(b.training) - later(a.training)) / more
-        start = later(a.totals) - a.candidates * trial
-        times = a.totals[0], start, 1e3 * trial, 1e3 * training, 1e3 * (trial - training)
-        print(f"  {name:<14}" + "".join(f"{x:12.2f}" for x in times) + f"{later(b.losses):12.4f}")
+    for name, less in few.items():
+        more = many[name]
+        (total, training), (larger_total, larger_training) = less.medians(), more.medians()
+        added = more.candidates - less.candidates
+        trial, alone = (larger_total - total) / added, (larger_training - training) / added
+        start = total - less.candidates * trial
+        times = less.totals[0], start, 1e3 * trial, 1e3 * alone, 1e3 * (trial - alone)
+        print(f"  {name:<14}" + "".join(f"{x:12.2f}" for x in times) + f"{more.loss:12.4f}")
 
 
-@contextlib.contextmanager
-def ray_started(folder):
-    """Starts Ray, small and quiet, and ends it."""
+def start_ray(folder):
+    """Starts Ray, small and quiet, and returns what ends it."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     os.environ["RAY_AIR_NEW_OUTPUT"] = "0"  # the new one is never silent
     os.environ["TUNE_DISABLE_AUTO_CALLBACK_LOGGERS"] = "1"
@@ -210,10 +202,7 @@ def ray_started(folder):
         runtime_env={"env_vars": environment},
     )
     print(f"Ray started in {time.perf_counter() - begin:.1f} s")
-    try:
-        yield
-    finally:
-        ray.shutdown()
+    return ray.shutdown
 
 
 if __name__ == "__main__":
@@ -227,16 +216,16 @@ if __name__ == "__main__":
         jax.config.update("jax_compilation_cache_dir", folder)
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
         runs = {"fit": fitted, "sweep": swept}
-        if find_spec("ray"):
-            stack.enter_context(ray_started(folder))  # before JAX has threads, since it forks
-            runs = {"Ray Tune": functools.partial(ray_tuned, folder)} | runs
-        else:
+        if find_spec("ray") is None:
             print("ray is not installed")
-        if find_spec("keras_tuner"):
+        else:
+            stack.callback(start_ray(folder))  # before JAX has threads, since it forks
+            runs = {"Ray Tune": functools.partial(ray_tuned, folder)} | runs
+        if find_spec("keras_tuner") is None:
+            print("keras-tuner is not installed")
+        else:
             os.environ["KERAS_BACKEND"] = "jax"
             runs = {"Keras Tuner": functools.partial(keras_tuned, folder)} | runs
-        else:
-            print("keras-tuner is not installed")
         searches = []
         for candidates in (options.few, options.many):
             print(f"{candidates} candidates of {STEPS} steps, {CORES} cores")
