@@ -1,7 +1,7 @@
 """A search over learning rates, beside Ray Tune and Keras Tuner.
 
-``pip install "ray[tune]" keras keras-tuner six`` for these two (six is what keras-tuner 1.4.8 needs
-and does not say); one that is not installed is named and skipped.
+``pip install -c constraints-peers.txt "ray[tune]" keras keras-tuner six`` for these two (keras-tuner
+1.4.8 needs six and does not say so); one that is not installed is named and skipped.
 
 All train the same network on the handwritten digits with Adam, in as many batches and epochs, under
 cosine schedules with the same peaks, and look at the validation data after each epoch:
@@ -183,6 +183,7 @@ def print_trials(few, many):
 def start_ray(folder):
     """Starts Ray, small and quiet, and returns what ends it."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ["RAY_TMPDIR"] = folder
     os.environ["RAY_AIR_NEW_OUTPUT"] = "0"  # the new one is never silent
     os.environ["TUNE_DISABLE_AUTO_CALLBACK_LOGGERS"] = "1"
     import ray
