@@ -1,7 +1,7 @@
 """A search over learning rates, beside Ray Tune and Keras Tuner.
 
-``pip install -c constraints-peers.txt "ray[tune]" keras keras-tuner six`` for these two (keras-tuner
-1.4.8 needs six and does not say so); one that is not installed is named and skipped.
+For these two ``pip install -c constraints-peers.txt "ray[tune]" keras keras-tuner six`` (the last
+is what keras-tuner 1.4.8 needs and does not say); one that is not installed is named and skipped.
 
 All train the same network on the handwritten digits with Adam, in as many batches and epochs, under
 cosine schedules with the same peaks, and look at the validation data after each epoch:
@@ -68,7 +68,7 @@ def train(function, schedules, data, validation):
 def training_alone(seconds, at_once=1):
     """The time to train, from that of each epoch [trials, epochs] and how many trials ran at once.
 
-    A first epoch may have been compiled, so it counts like the others.
+    The first epoch, which may compile, is taken to be as long as the others.
     """
     return np.median(np.asarray(seconds)[:, 1:]) * np.size(seconds) / at_once
 
