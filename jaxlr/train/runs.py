@@ -14,9 +14,10 @@ ones beside them, are one program.
 
 ``runs_per_batch`` says how many runs are computed side by side. With 1, a loop goes from run to run
 and passes over those that have ended: each run is bit for bit what it is alone, and on a CPU this
-is fastest for all but tiny models. With more, the loop goes over batches of runs mapped by ``jax.vmap``, which is what keeps an
-accelerator busy; it passes over batches in which all have ended. The state of the runs is updated
-in place, and the order of the data is shared by runs of one seed.
+is fastest for all but tiny models. With more, the loop goes over batches of runs mapped by
+``jax.vmap``, which is what keeps an accelerator busy, and tiny models worth their calls; it passes
+over batches in which all have ended. The state of the runs is updated in place, and the order of
+the data is shared by runs of one seed.
 
 On several devices each has its part of the runs and all of the data, and computes by itself: there
 is no communication within an epoch. The number of *slots* is a multiple of the number of devices;

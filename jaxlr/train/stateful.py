@@ -5,7 +5,7 @@ What goes from run to run, or computes runs side by side, needs schedules of one
 has a :class:`OneOf`: a schedule of every kind, and the place of the one that is its own.
 
 >>> import jax, jax.numpy as jnp, jaxlr
->>> rules = [jaxlr.reduce_on_plateau(0.1, 0.5, patience=1), jaxlr.greedy(0.2, min_value=0.0)]
+>>> rules = [jaxlr.reduce_on_plateau(0.1, 0.5, patience=1), jaxlr.greedy(0.2, 0.01, 1.0)]
 >>> schedules = together(rules)
 >>> states = jax.vmap(lambda lr: lr.init())(schedules)
 >>> jax.vmap(lambda lr, state: lr(state, value=1.0))(schedules, states)
@@ -150,7 +150,8 @@ def observe(schedule: Any, state: Any, metrics: Mapping[str, Any]) -> Any:
     """
     if isinstance(schedule, OneOf):
         # All of them may hear it: the states of those that are not chosen are not used.
-        return tuple(map(lambda *each: observe(*each, metrics), schedule.schedules, state))
+        pairs = zip(schedule.schedules, state, strict=True)
+        return tuple(observe(one, its_state, metrics) for one, its_state in pairs)
     if isinstance(schedule, AdaptiveSchedule) and schedule.monitor in metrics:
         return schedule.observe(state, metrics[schedule.monitor])
     return state

@@ -16,8 +16,8 @@ r"""Training one model under many schedules at once.
 ...                progress=False)
 >>> result.status.tolist()
 [['trained'], ['trained'], ['diverged']]
->>> result.metrics["loss"].shape  # Candidates and epochs.
-(3, 10)
+>>> result.metrics["loss"].shape, result.rates.shape  # Candidates and epochs; seeds and steps.
+((3, 10), (3, 1, 80))
 >>> best = result.best()
 >>> best.index, best.schedule
 (1, linear_schedule(init_value=0.5, end_value=0.0, transition_steps=80, transition_begin=0))
@@ -477,14 +477,14 @@ def sweep(
         name: np.concatenate([column.reshape(*shape, -1), missing], axis=2)
         for name, column in log.items()
     }
-    rates = rates.reshape(*shape, -1)
-    numbers["learning_rate"] = rates[..., steps_per_epoch - 1 :: steps_per_epoch].astype(np.float64)
+    used = rates.reshape(*shape, -1)
+    numbers["learning_rate"] = used[..., steps_per_epoch - 1 :: steps_per_epoch].astype(np.float64)
     return SweepResult(
         schedules=schedules if isinstance(schedules, Batch) else candidates,
         table=_table(schedules, hyperparameters or {}, len(candidates)),
         seeds=tuple(seeds),
         runs=numbers,
-        rates=rates,
+        rates=used,
         status=_STATUS[runs.status].reshape(shape),
         epochs=runs.epochs.reshape(shape),
         best_epoch=runs.best_epoch.reshape(shape),
