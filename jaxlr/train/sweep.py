@@ -76,7 +76,7 @@ class Candidate(NamedTuple):
 
     Attributes:
       index: its place among the schedules.
-      schedule: the schedule.
+      schedule: the schedule, as it was given.
       parameters: its row of the table: what made it, and other hyperparameters.
       score: the metric, of the epoch that the parameters of each run are of; the mean over seeds.
       spread: the standard deviation over seeds; NaN for one seed.
@@ -94,7 +94,7 @@ class SweepResult:
     """What came of a sweep over K schedules with S seeds each.
 
     Attributes:
-      schedules: the schedules.
+      schedules: the schedules, as they were given.
       table: what made each, by name, and other hyperparameters: arrays of K.
       seeds: the seeds.
       runs: arrays [K, S, epochs] by name: the columns of the history of epochs of
@@ -480,7 +480,7 @@ def sweep(
     used = rates.reshape(*shape, -1)
     numbers["learning_rate"] = used[..., steps_per_epoch - 1 :: steps_per_epoch].astype(np.float64)
     return SweepResult(
-        schedules=schedules if isinstance(schedules, Batch) else candidates,
+        schedules=schedules if isinstance(schedules, Batch) else list(schedules),
         table=_table(schedules, hyperparameters or {}, len(candidates)),
         seeds=tuple(seeds),
         runs=numbers,

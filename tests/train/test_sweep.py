@@ -221,7 +221,16 @@ def test_schedules_of_several_kinds_are_one_sweep(runs_per_batch):
     rtol = 0.0 if runs_per_batch == 1 else 1e-4
     result = assert_mixed(rtol, runs_per_batch=runs_per_batch, seeds=[2, 0])
     changed = result.rates[:, 0].min(axis=1) < result.rates[:, 0].max(axis=1)
+    assert result.best().schedule is LISTENING[result.best().index]
     assert changed.tolist() == [True] * 5 + [False] + [True] * 4  # All rules have acted.
+
+
+def test_several_kinds_are_one_program_whatever_their_numbers_are():
+    train(LISTENING)
+    before = dict(TRACES)
+    changed = LISTENING[2].replace(factor=0.8, patience=1, max_value=0.1)
+    train([0.1, LISTENING[1].replace(begin=5), changed, halve_on_a_rise(0.2), *LISTENING[4:]])
+    assert before == TRACES
 
 
 def test_kinds_that_have_no_plain_one_among_them():
@@ -242,9 +251,12 @@ def test_several_kinds_with_halving_and_early_stopping(runs_per_batch):
         early_stopping=rule,
         runs_per_batch=runs_per_batch,
     )
-    kinds = {type(result.schedules[i]) for i in np.flatnonzero(result.status[:, 0] != "dropped")}
-    assert len(kinds) > 1
-    assert {"dropped", "stopped"} <= set(result.status.ravel())
+    left = [
+        lr for lr, (end,) in zip(result.schedules, result.status, strict=True) if end != "dropped"
+    ]
+    assert len(left) == 5
+    assert len({getattr(lr, "family", type(lr)) for lr in left}) > 2
+    assert "stopped" in result.status
     steps = np.sum(~np.isnan(result.rates), axis=2)
     np.testing.assert_array_equal(steps, result.epochs * (N // 8))
 
@@ -433,6 +445,18 @@ def test_ranks_and_tables(tmp_path):
     assert len(list(tmp_path.iterdir())) == 3
     with pytest.raises(ValueError, match="`rows` must be"):
         result.to_csv(tmp_path / "other.csv", rows="batches")
+
+
+def test_the_picture_has_the_rates_that_were_used():
+    pytest.importorskip("matplotlib")
+    result = train([LISTENING[3], 1e30], optimizer=optax.sgd, epochs=3, seeds=2)
+    left, right = result.plot("loss").axes
+    drawn = {line.get_label(): line for line in left.get_lines()}
+    (label,) = (label for label in drawn if "halve_on_a_rise" in label)
+    np.testing.assert_array_equal(drawn[label].get_ydata(), result.rates[0].mean(axis=0))
+    assert drawn[label].get_xdata().tolist() == list(range(18))
+    (line,) = (line for line in right.get_lines() if line.get_label() == label)
+    np.testing.assert_array_equal(line.get_ydata(), result.metrics["loss"][0])
 
 
 def test_the_memory_of_a_run():
