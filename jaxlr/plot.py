@@ -168,19 +168,22 @@ def plot_history(history: Any, title: str = "") -> "Figure":
 
 
 def plot_sweep(result: Any, metric: str, most: int = 8) -> "Figure":
-    """Draws the runs of a sweep: their rates and a metric, the mean over seeds after each epoch.
+    """Draws the runs of a sweep: the rates they used and a metric, means over seeds.
 
     Args:
       result: the :class:`jaxlr.train.SweepResult` of a sweep.
-      metric: what to draw, a name in ``result.runs``.
+      metric: what to draw after each epoch, a name in ``result.runs``.
       most: how many of the best to draw in colour, with a label; all others are grey.
 
     Returns:
-      A matplotlib figure with two panels.
+      A matplotlib figure with two panels: the rates over the steps, the metric over the epochs.
     """
     figure = _figure(2)
+    left, right = figure.axes
     order = result.order()
     epochs = np.arange(1, len(result.seconds) + 1)
+    steps = _counts(result.rates.shape[2] * len(epochs) // result.runs[metric].shape[2])
+    rates = np.mean(result.rates[:, :, steps], axis=1)
     for rank in reversed(range(len(order))):
         index = int(order[rank])
         style: dict[str, Any] = {"color": "0.85", "linewidth": 0.8}
@@ -190,13 +193,13 @@ def plot_sweep(result: Any, metric: str, most: int = 8) -> "Figure":
                 f"{n}={v:.4g}" if isinstance(v, float) else f"{n}={v}" for n, v in made
             )
             style = {"color": f"C{rank}", "label": _shortened(f"{rank + 1}. {text}")}
-        for axes, name in zip(figure.axes, ("learning_rate", metric), strict=True):
-            values = result.metrics[name][index, : len(epochs)]
-            axes.plot(epochs, values, ".-", **style)
-    for axes, name in zip(figure.axes, ("learning_rate", metric), strict=True):
-        axes.set_ylabel(name.replace("_", " "))
-        axes.set_xlabel("epoch")
-    handles, labels = figure.axes[0].get_legend_handles_labels()
+        left.plot(steps, rates[index], **style)
+        right.plot(epochs, result.metrics[metric][index, : len(epochs)], ".-", **style)
+    left.set_ylabel("learning rate")
+    left.set_xlabel("step")
+    right.set_ylabel(metric.replace("_", " "))
+    right.set_xlabel("epoch")
+    handles, labels = left.get_legend_handles_labels()
     figure.set_figheight(3.6 + 0.2 * len(labels))
     figure.legend(
         handles[::-1], labels[::-1], loc="outside lower left", fontsize="x-small", frameon=False

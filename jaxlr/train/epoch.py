@@ -32,6 +32,7 @@ from optax import GradientTransformationExtraArgs
 
 from jaxlr.adaptive import AdaptiveSchedule, OneOrNumber
 from jaxlr.schedule import Schedule
+from jaxlr.train.stateful import is_stateful
 
 __all__ = [
     "LossMetric",
@@ -40,7 +41,6 @@ __all__ = [
     "as_schedule",
     "draw_batches",
     "evaluate",
-    "is_stateful",
     "num_examples",
     "split_optimizer",
     "start",
@@ -121,11 +121,6 @@ def as_schedule(schedule: Any, name: str = "schedule") -> Any:
     if is_stateful(schedule):
         return schedule
     return OneOrNumber().store(f"`{name}`", schedule).as_arrays()
-
-
-def is_stateful(value: Any) -> bool:
-    """Tells a stateful schedule of optax from all else."""
-    return callable(value) and hasattr(value, "init") and hasattr(value, "update")
 
 
 def split_optimizer(

@@ -8,13 +8,16 @@ What is compiled
 
 Before each epoch every schedule is evaluated at the counts of that epoch, by the same call for one
 run as for many; the compiled epoch gets rows of values. So it is one program whatever the families
-are, and a run has the very rates it would have alone.
+are, and a run has the very rates it would have alone. A schedule that listens to a metric is
+evaluated within the epoch; :mod:`jaxlr.train.stateful` says how several kinds of them, and plain
+ones beside them, are one program.
 
 ``runs_per_batch`` says how many runs are computed side by side. With 1, a loop goes from run to run
-and passes over those that have ended: fastest on a CPU, and each run is bit for bit what it is
-alone. With more, the loop goes over batches of runs mapped by ``jax.vmap``, which is what keeps an
-accelerator busy; it passes over batches in which all have ended. The state of the runs is updated
-in place, and the order of the data is shared by runs of one seed.
+and passes over those that have ended: each run is bit for bit what it is alone, and on a CPU this
+is fastest for all but tiny models. With more, the loop goes over batches of runs mapped by
+``jax.vmap``, which is what keeps an accelerator busy, and tiny models worth their calls; it passes
+over batches in which all have ended. The state of the runs is updated in place, and the order of
+the data is shared by runs of one seed.
 
 On several devices each has its part of the runs and all of the data, and computes by itself: there
 is no communication within an epoch. The number of *slots* is a multiple of the number of devices;
@@ -38,10 +41,10 @@ from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jaxlr.adaptive import AdaptiveSchedule
-from jaxlr.state import observe
 from jaxlr.stopping import EarlyStopping, Watch
-from jaxlr.train import _checks, epoch
+from jaxlr.train import _checks, epoch, stateful
 from jaxlr.train.epoch import Init, Loss, Metric, Optimizer, TrainState
+from jaxlr.train.stateful import OneOf, is_stateful
 
 __all__ = ["DIVERGED", "DROPPED", "STOPPED", "TRAINING", "Program", "Runs", "Trainer"]
 
@@ -214,10 +217,14 @@ def _choose(best: Any, params: Any, improved: jax.Array) -> Any:
     return jax.tree.map(lax.select, _like(improved, params), params, best)
 
 
-@functools.partial(jax.jit, static_argnums=0, donate_argnums=1)
-def _observe(name: str, states: Any, schedules: Any, metrics: Any, active: jax.Array) -> Any:
-    """The states of the optimizers after the schedules of one parameter have heard metrics."""
-    heard = jax.vmap(functools.partial(observe, name=name))(states, schedules, metrics)
+@functools.partial(jax.jit, donate_argnums=0)
+def _observe(states: Any, schedules: Any, metrics: Any, active: jax.Array) -> Any:
+    """The states of stateful schedules, by parameter name, after they have heard metrics."""
+
+    def observe(states: Any, schedules: Any, metrics: Any) -> Any:
+        return {name: stateful.observe(schedules[name], states[name], metrics) for name in states}
+
+    heard = jax.vmap(observe)(states, schedules, metrics)
     return jax.tree.map(lax.select, _like(active, states), heard, states)
 
 
@@ -269,7 +276,7 @@ class Trainer:
       program: what is compiled in.
       init: returns the parameters for a random key.
       hyperparameters: by parameter name, a schedule for each run, in a form of
-        :func:`jaxlr.train.epoch.as_schedule`; of a stateful one, all of one structure.
+        :func:`jaxlr.train.epoch.as_schedule`.
       seeds: the seed of each run.
       train: the training data, on the devices.
       validation: the validation data, on the devices, or None.
@@ -309,11 +316,11 @@ class Trainer:
 
     def check_monitors(self, runs: Runs) -> None:
         """Refuses to listen to a number that an epoch does not have."""
-        monitors = {name: schedule.monitor for name, schedule in self._listeners.items()}
+        monitors = list(self._monitors)
         if self.early_stopping is not None:
-            monitors["early_stopping"] = self.early_stopping.monitor
+            monitors.append(("early_stopping", self.early_stopping.monitor))
         columns = self.columns(runs) if monitors else []
-        for where, monitor in monitors.items():
+        for where, monitor in monitors:
             _checks.monitor(where, monitor, columns)
 
     def advance(self, runs: Runs, number: int) -> tuple[Runs, Columns, Columns]:
@@ -452,31 +459,34 @@ class Trainer:
         counts = np.arange(number * steps, (number + 1) * steps)
         values: dict[str, Any] = {}
         for name, schedules in self.hyperparameters.items():
-            if name in self._stateful:
-                values[name] = _of(self._stateful[name], slots)
-                continue
-            each = {id(lr): lr for lr in schedules}
-            rows = jax.device_get({key: lr(counts) for key, lr in each.items()})
-            values[name] = np.stack([rows[id(schedules[run])] for run in slots], dtype=np.float32)
+            column = self._stateful.get(name)
+            if column is None:
+                column = _rows(schedules, counts)
+            elif isinstance(column, OneOf):
+                begin = np.full(len(schedules), counts[0], np.int32)
+                column = column.with_values(_rows(schedules, counts), begin)
+            values[name] = _of(column, slots)
         return values
 
     @functools.cached_property
     def _stateful(self) -> dict[str, Any]:
         """The stateful schedules by parameter name, with an axis of runs."""
-        found = {}
-        for name, schedules in self.hyperparameters.items():
-            if any(map(epoch.is_stateful, schedules)):
-                found[name] = _stacked(name, schedules)
-        return found
+        return {
+            name: stateful.together(schedules)
+            for name, schedules in self.hyperparameters.items()
+            if any(map(is_stateful, schedules))
+        }
 
     @functools.cached_property
-    def _listeners(self) -> dict[str, AdaptiveSchedule]:
-        """The schedules that hear a metric once an epoch, by parameter name."""
-        return {
-            name: schedules
-            for name, schedules in self._stateful.items()
-            if isinstance(schedules, AdaptiveSchedule) and schedules.monitor != "value"
-        }
+    def _monitors(self) -> list[tuple[str, str]]:
+        """What schedules hear once an epoch: the name of a parameter, and that of a number."""
+        pairs = [
+            (name, lr.monitor)
+            for name, schedules in self.hyperparameters.items()
+            for lr in schedules
+            if isinstance(lr, AdaptiveSchedule) and lr.monitor != "value"
+        ]
+        return list(dict.fromkeys(pairs))
 
     @functools.cached_property
     def _seed_places(self) -> Array:
@@ -507,14 +517,15 @@ class Trainer:
         return [name for name in steps if name not in others]
 
     def _heard(self, runs: Runs, rows: Columns) -> Runs:
-        """Lets schedules hear the metric of an epoch that they wait for."""
-        state = runs.state
-        for name, schedules in self._listeners.items():
-            mine = _of(schedules, runs.slots)
-            metric = rows[schedules.monitor][runs.slots].astype(np.float32)
-            heard = _observe(name, state.opt_state, mine, metric, runs.active_slots)
-            state = state._replace(opt_state=heard)
-        return runs._replace(state=state)
+        """Lets schedules hear the metrics of an epoch that they wait for."""
+        if not self._monitors:
+            return runs
+        monitors = {monitor for _, monitor in self._monitors}
+        metrics = {name: rows[name][runs.slots].astype(np.float32) for name in monitors}
+        schedules, opt_state = _of(self._stateful, runs.slots), runs.state.opt_state
+        states = _observe(opt_state.hyperparams_states, schedules, metrics, runs.active_slots)
+        opt_state = opt_state._replace(hyperparams_states=states)
+        return runs._replace(state=runs.state._replace(opt_state=opt_state))
 
     def _watched(self, runs: Runs, rows: Columns, active: Array) -> Runs:
         """Lets early stopping look at the rows of an epoch."""
@@ -559,10 +570,9 @@ def _padded(runs: Array, slots: int) -> Array:
     return np.append(runs, np.full(slots - len(runs), -1)).astype(np.int32)
 
 
-def _stacked(name: str, schedules: Sequence[Any]) -> Any:
-    if len({jax.tree.structure(schedule) for schedule in schedules}) > 1:
-        raise ValueError(
-            f"`{name}`: schedules that listen to a metric must all be of one family and structure, "
-            "with no others beside them, to be trained at once; sweep over each kind by itself."
-        )
-    return jax.tree.map(lambda *leaves: np.stack(leaves), *schedules)
+def _rows(schedules: Sequence[Any], counts: Array) -> Array:
+    """The values of plain schedules at some counts, a row for each; 0 for stateful ones."""
+    plain = {id(lr): lr for lr in schedules if not is_stateful(lr)}
+    rows = jax.device_get({key: lr(counts) for key, lr in plain.items()})
+    blank = np.zeros(len(counts))
+    return np.stack([rows.get(id(lr), blank) for lr in schedules], dtype=np.float32)

@@ -16,8 +16,8 @@ r"""Training one model under many schedules at once.
 ...                progress=False)
 >>> result.status.tolist()
 [['trained'], ['trained'], ['diverged']]
->>> result.metrics["loss"].shape  # Candidates and epochs.
-(3, 10)
+>>> result.metrics["loss"].shape, result.rates.shape  # Candidates and epochs; seeds and steps.
+((3, 10), (3, 1, 80))
 >>> best = result.best()
 >>> best.index, best.schedule
 (1, linear_schedule(init_value=0.5, end_value=0.0, transition_steps=80, transition_begin=0))
@@ -76,7 +76,7 @@ class Candidate(NamedTuple):
 
     Attributes:
       index: its place among the schedules.
-      schedule: the schedule.
+      schedule: the schedule, as it was given.
       parameters: its row of the table: what made it, and other hyperparameters.
       score: the metric, of the epoch that the parameters of each run are of; the mean over seeds.
       spread: the standard deviation over seeds; NaN for one seed.
@@ -94,12 +94,15 @@ class SweepResult:
     """What came of a sweep over K schedules with S seeds each.
 
     Attributes:
-      schedules: the schedules.
+      schedules: the schedules, as they were given.
       table: what made each, by name, and other hyperparameters: arrays of K.
       seeds: the seeds.
       runs: arrays [K, S, epochs] by name: the columns of the history of epochs of
         :func:`jaxlr.train.fit`, and ``learning_rate``, that of the last step of the epoch. What was
         not trained is NaN.
+      rates: the learning rate of every update of every run, [K, S, steps]: schedules that listen to
+        a metric included, and NaN where a run was not trained. It is kept on the host, in 4 bytes
+        for each run and step.
       status: how each run ended, [K, S]: ``"trained"`` to the last epoch, ``"stopped"`` early,
         ``"diverged"``, or ``"dropped"`` by ``keep``.
       epochs: for how many epochs each run was trained, [K, S].
@@ -115,6 +118,7 @@ class SweepResult:
     table: Mapping[str, Array]
     seeds: tuple[int, ...]
     runs: Mapping[str, Array]
+    rates: Array
     status: Array
     epochs: Array
     best_epoch: Array
@@ -200,27 +204,27 @@ class SweepResult:
         return self._trainer.params(self._final, run)
 
     def to_csv(
-        self, path: str | os.PathLike[str], rows: Literal["runs", "epochs"] = "runs"
+        self, path: str | os.PathLike[str], rows: Literal["runs", "epochs", "steps"] = "runs"
     ) -> None:
-        """Writes a row for each run, or for each of its epochs, as a CSV file.
+        """Writes a row for each run, for each of its epochs or of its steps, as a CSV file.
 
         The file is there whole or not at all. Of several processes the first writes it.
 
         Args:
           path: the file; one that is there already is replaced, missing folders are made.
-          rows: which of the two. For a run the metrics are those of its ``best_epoch``.
+          rows: which of the three. For a run the metrics are those of its ``best_epoch``; for a
+            step there is the learning rate.
 
         Raises:
           ValueError: if ``rows`` is something else.
         """
-        if rows not in ("runs", "epochs"):
-            raise ValueError(f"`rows` must be 'runs' or 'epochs', got {rows!r}.")
+        kinds = {"runs": self._run_rows, "epochs": self._epoch_rows, "steps": self._step_rows}
+        if rows not in kinds:
+            raise ValueError(f"`rows` must be 'runs', 'epochs' or 'steps', got {rows!r}.")
         if jax.process_index() != 0:
             return
         with write_whole(path) as stream:
-            writer = csv.writer(stream)
-            for row in self._run_rows() if rows == "runs" else self._epoch_rows():
-                writer.writerow(row)
+            csv.writer(stream).writerows(kinds[rows]())
 
     def _run_rows(self) -> Iterator[Sequence[Any]]:
         scores = {name: self.scores(name) for name in self.runs}
@@ -237,6 +241,14 @@ class SweepResult:
             for at in range(self.epochs[k, s]):
                 values = (column[k, s, at] for column in self.runs.values())
                 yield [k, self.seeds[s], at + 1, *values]
+
+    def _step_rows(self) -> Iterator[Sequence[Any]]:
+        yield ["index", "seed", "step", "learning_rate"]
+        per_epoch = self.rates.shape[2] // self.runs[self.monitor].shape[2]
+        for k, s in np.ndindex(self.status.shape):
+            trained = self.rates[k, s, : self.epochs[k, s] * per_epoch]
+            for step, rate in enumerate(trained):
+                yield [k, self.seeds[s], step, rate]
 
     def rich_table(self, most: int = 20) -> Table:
         """Returns the best schedules as a table for ``rich.print``."""
@@ -318,8 +330,8 @@ def sweep(
 
     Args:
       schedules: the learning rates: a :class:`jaxlr.Batch`, or a sequence of what
-        :func:`jaxlr.train.fit` takes for one. Stateful schedules must all be of one structure; each
-        run has its own state.
+        :func:`jaxlr.train.fit` takes for one. Stateful schedules may be of any kinds, with plain
+        ones beside them; each run has its own state.
       init: as for :func:`jaxlr.train.fit`.
       loss: as for :func:`jaxlr.train.fit`.
       train: as for :func:`jaxlr.train.fit`.
@@ -344,7 +356,9 @@ def sweep(
       diverges: called with the row of a run after each epoch, such as ``{"loss": 0.7}``; tells
         whether to end the run as diverged. For a checkpoint, define it by ``def``.
       runs_per_batch: how many runs a device computes side by side: fewer need less memory. By
-        default 1 on a CPU, which is fastest there, and all elsewhere.
+        default all; on a CPU 1, with which each run is bit for bit what it is alone. Tiny models,
+        whose steps take some microseconds, train faster on a CPU with 16 to 64; their numbers then
+        differ in the last digits.
       devices: the devices; by default all of all hosts.
       checkpoint: a directory to save all runs to after each epoch.
       resume: go on from the checkpoint if there is one, on any number of devices; on CPUs the
@@ -406,6 +420,8 @@ def sweep(
         trainer.check_monitors(runs)
         _checks.monitor("monitor", monitor, trainer.columns(runs))
         log: dict[str, Array] = {}
+        steps_per_epoch = epoch.num_examples(train) // batch_size
+        rates = np.full((len(trainer.seeds), epochs * steps_per_epoch), np.nan, np.float32)
         seconds = np.zeros(0)
         with contextlib.ExitStack() as stack:
             checkpoints = None
@@ -430,12 +446,14 @@ def sweep(
                 if saved is not None:
                     runs = trainer.unpacked(runs, saved[0], saved[1]["runs"])
                     log, seconds = saved[1]["log"], saved[1]["seconds"]
+                    rates[:, : len(seconds) * steps_per_epoch] = saved[1]["rates"]
             show = stack.enter_context(display(progress, epochs, len(seconds)))
             while len(seconds) < epochs and runs.active.any():
                 begin = time.perf_counter()
                 number = len(seconds)
                 runs, steps, rows = trainer.advance(runs, number)
-                rows["learning_rate"] = steps["learning_rate"][:, -1].astype(np.float64)
+                done = (number + 1) * steps_per_epoch
+                rates[:, done - steps_per_epoch : done] = steps["learning_rate"]
                 log = {
                     name: np.append(log.get(name, np.zeros((len(column), 0))), column[:, None], 1)
                     for name, column in rows.items()
@@ -447,7 +465,7 @@ def sweep(
                 seconds = np.append(seconds, time.perf_counter() - begin)
                 if checkpoints is not None:
                     state, record = trainer.packed(runs)
-                    logs = {"log": log, "seconds": seconds}
+                    logs = {"log": log, "seconds": seconds, "rates": rates[:, :done]}
                     checkpoints.save(number + 1, state, {"runs": record, **logs})
                 row = _progress(runs, rows[monitor], monitor, _sign(mode), seconds)
                 show(row)
@@ -455,14 +473,18 @@ def sweep(
                     on_epoch(row)
     shape = (len(candidates), len(seeds))
     missing = np.full((*shape, epochs - len(seconds)), np.nan)
+    numbers = {
+        name: np.concatenate([column.reshape(*shape, -1), missing], axis=2)
+        for name, column in log.items()
+    }
+    used = rates.reshape(*shape, -1)
+    numbers["learning_rate"] = used[..., steps_per_epoch - 1 :: steps_per_epoch].astype(np.float64)
     return SweepResult(
-        schedules=schedules if isinstance(schedules, Batch) else candidates,
+        schedules=schedules if isinstance(schedules, Batch) else list(schedules),
         table=_table(schedules, hyperparameters or {}, len(candidates)),
         seeds=tuple(seeds),
-        runs={
-            name: np.concatenate([column.reshape(*shape, -1), missing], axis=2)
-            for name, column in log.items()
-        },
+        runs=numbers,
+        rates=used,
         status=_STATUS[runs.status].reshape(shape),
         epochs=runs.epochs.reshape(shape),
         best_epoch=runs.best_epoch.reshape(shape),

@@ -71,6 +71,9 @@ def assert_is(result, index, run, seed=0, rtol=0.0):
             got = result.runs[name][index, result.seeds.index(seed)]
             np.testing.assert_allclose(got[: len(column)], column, rtol=rtol, atol=0)
             assert np.isnan(got[len(column) :]).all()
+    used, got = run.history.steps["learning_rate"], result.rates[index, result.seeds.index(seed)]
+    np.testing.assert_allclose(got[: len(used)], used, rtol=rtol, atol=0)
+    assert np.isnan(got[len(used) :]).all()
     compare = functools.partial(np.testing.assert_allclose, rtol=10 * rtol, atol=rtol)
     jax.tree.map(compare, result.params(index, seed), run.params)
 
@@ -153,8 +156,6 @@ def test_stateful_schedules_have_a_state_for_each_run():
     for index, factor in enumerate(factors):
         for seed in (0, 1):
             assert_is(result, index, alone(Listening(np.float32(factor)), seed=seed), seed)
-    with pytest.raises(ValueError, match=r"`learning_rate`: .* of one family and structure"):
-        train([Listening(0.1), 0.1])
 
 
 @pytest.mark.parametrize("monitor", ["value", "validation_loss"])
@@ -177,6 +178,103 @@ def test_adaptive_schedules_listen_to_their_own_runs(monitor, runs_per_batch):
         np.testing.assert_allclose(result.runs["learning_rate"][index, 0], rates, rtol=1e-6)
     assert len(np.unique(result.runs["learning_rate"][:, 0, -1])) > 2
     assert "validation_loss" in str(result.table["schedule"][0]) or monitor == "value"
+
+
+@jaxlr.adaptive_schedule(start=lambda **parameters: jnp.inf)
+def halve_on_a_rise(memory, metric, scale, base, schedule: jaxlr.Base):
+    return metric, jnp.where(metric > memory, scale / 2, scale)
+
+
+# Plain ones, rules that hear the steps or the epochs, two kinds of numbers, a class of its own.
+LISTENING = [
+    jaxlr.cosine_decay_schedule(0.1, 18),
+    jaxlr.reduce_on_plateau(
+        jaxlr.linear_schedule(0.0, 0.1, transition_steps=3), 0.5, patience=1, begin=3
+    ),
+    jaxlr.greedy(0.05, min_value=0.001, max_value=1.0, factor=0.7, patience=2),
+    halve_on_a_rise(0.1),
+    jaxlr.reduce_on_plateau(0.2, 0.5, patience=1, threshold=0.5, monitor="validation_loss"),
+    0.03,
+    jaxlr.reduce_on_plateau(0.1, 0.9, patience=1, threshold=0.9, monitor="validation_mae"),
+    jaxlr.reduce_on_plateau(jaxlr.piecewise_constant_schedule(0.1, {5: 0.5}), 0.6, patience=2),
+    jaxlr.reduce_on_plateau(jaxlr.piecewise_constant_schedule(0.1, {5: 0.5, 9: 2.0}), patience=2),
+    Listening(np.float32(0.1)),
+]
+
+
+def assert_mixed(rtol, schedules=LISTENING, **kwargs):
+    """A sweep over schedules of several kinds, each run of which is what it is alone."""
+    settings = {"epochs": 4} | kwargs
+    result = train(schedules, **settings)
+    for name in ("keep", "runs_per_batch", "seeds"):
+        settings.pop(name, None)
+    for index, schedule in enumerate(schedules):
+        for seed in result.seeds:
+            one = alone(schedule, seed=seed, **settings)
+            if "dropped" not in result.status[index]:
+                assert_is(result, index, one, seed, rtol)
+    return result
+
+
+@pytest.mark.parametrize("runs_per_batch", [1, 3, 20])
+def test_schedules_of_several_kinds_are_one_sweep(runs_per_batch):
+    rtol = 0.0 if runs_per_batch == 1 else 1e-4
+    result = assert_mixed(rtol, runs_per_batch=runs_per_batch, seeds=[2, 0])
+    changed = result.rates[:, 0].min(axis=1) < result.rates[:, 0].max(axis=1)
+    assert result.best().schedule is LISTENING[result.best().index]
+    assert changed.tolist() == [True] * 5 + [False] + [True] * 4  # All rules have acted.
+
+
+def test_several_kinds_are_one_program_whatever_their_numbers_are():
+    train(LISTENING)
+    before = dict(TRACES)
+    changed = LISTENING[2].replace(factor=0.8, patience=1, max_value=0.1)
+    train([0.1, LISTENING[1].replace(begin=5), changed, halve_on_a_rise(0.2), *LISTENING[4:]])
+    assert before == TRACES
+
+
+def test_kinds_that_have_no_plain_one_among_them():
+    assert_mixed(0.0, [LISTENING[i] for i in (2, 4, 9, 2)])
+    schedules = [LISTENING[0], *LISTENING[7:9]]
+    optimizer = functools.partial(optax.adam, b2=jaxlr.linear_schedule(0.9, 0.99, 9))
+    assert_mixed(0.0, schedules, optimizer=optimizer)
+
+
+@pytest.mark.parametrize("runs_per_batch", [1, 4])
+def test_several_kinds_with_halving_and_early_stopping(runs_per_batch):
+    """What is left is dealt anew, and each run takes its own schedule and state along."""
+    rule = jaxlr.early_stopping("validation_loss", patience=1, min_delta=0.02)
+    result = assert_mixed(
+        0.0 if runs_per_batch == 1 else 1e-4,
+        epochs=6,
+        keep={1: 7, 3: 5},
+        early_stopping=rule,
+        runs_per_batch=runs_per_batch,
+    )
+    left = [
+        lr for lr, (end,) in zip(result.schedules, result.status, strict=True) if end != "dropped"
+    ]
+    assert len(left) == 5
+    assert len({getattr(lr, "family", type(lr)) for lr in left}) > 2
+    assert "stopped" in result.status
+    steps = np.sum(~np.isnan(result.rates), axis=2)
+    np.testing.assert_array_equal(steps, result.epochs * (N // 8))
+
+
+def test_several_kinds_of_another_hyperparameter():
+    decays = [0.1, jaxlr.reduce_on_plateau(0.5, 0.5, patience=1), halve_on_a_rise(0.5)]
+    result = train(optimizer=optax.adamw, hyperparameters={"weight_decay": decays})
+    for index, (schedule, decay) in enumerate(zip(PEAKS, decays, strict=True)):
+        decay = jnp.float32(decay) if index == 0 else decay
+        # `fit` takes a stateful schedule for another hyperparameter, too.
+        optimizer = functools.partial(optax.adamw, weight_decay=decay)
+        assert_is(result, index, alone(schedule, optimizer=optimizer))
+
+
+def test_the_monitor_of_each_kind_is_looked_for():
+    other = jaxlr.reduce_on_plateau(0.1, monitor="accuracy")
+    with pytest.raises(ValueError, match="`learning_rate`: `monitor` must be one of .*'accuracy'"):
+        train([*LISTENING, other])
 
 
 # Runs that end.
@@ -325,7 +423,7 @@ def test_ranks_and_tables(tmp_path):
     with pytest.raises(ValueError, match="`metric` must be one of .*, got 'accuracy'"):
         result.best("accuracy")
     assert result.rich_table().row_count == 3
-    for rows in ("runs", "epochs"):
+    for rows in ("runs", "epochs", "steps"):
         result.to_csv(tmp_path / f"{rows}.csv", rows=rows)
     with open(tmp_path / "runs.csv", newline="") as stream:
         rows = list(csv.DictReader(stream))
@@ -338,9 +436,27 @@ def test_ranks_and_tables(tmp_path):
     with open(tmp_path / "epochs.csv", newline="") as stream:
         rows = list(csv.DictReader(stream))
     np.testing.assert_array_equal([float(row["loss"]) for row in rows], result.runs["loss"].ravel())
-    assert len(list(tmp_path.iterdir())) == 2
+    with open(tmp_path / "steps.csv", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    np.testing.assert_array_equal(
+        [np.float32(row["learning_rate"]) for row in rows], result.rates.ravel()
+    )
+    assert [int(row["step"]) for row in rows] == [*range(18)] * 6
+    assert len(list(tmp_path.iterdir())) == 3
     with pytest.raises(ValueError, match="`rows` must be"):
-        result.to_csv(tmp_path / "other.csv", rows="steps")
+        result.to_csv(tmp_path / "other.csv", rows="batches")
+
+
+def test_the_picture_has_the_rates_that_were_used():
+    pytest.importorskip("matplotlib")
+    result = train([LISTENING[3], 1e30], optimizer=optax.sgd, epochs=3, seeds=2)
+    left, right = result.plot("loss").axes
+    drawn = {line.get_label(): line for line in left.get_lines()}
+    (label,) = (label for label in drawn if "halve_on_a_rise" in label)
+    np.testing.assert_array_equal(drawn[label].get_ydata(), result.rates[0].mean(axis=0))
+    assert drawn[label].get_xdata().tolist() == list(range(18))
+    (line,) = (line for line in right.get_lines() if line.get_label() == label)
+    np.testing.assert_array_equal(line.get_ydata(), result.metrics["loss"][0])
 
 
 def test_the_memory_of_a_run():
@@ -418,7 +534,7 @@ def assert_same_sweep(a, b):
     assert list(a.runs) == list(b.runs)
     for name in a.runs:
         np.testing.assert_array_equal(a.runs[name], b.runs[name])
-    for name in ("status", "epochs", "best_epoch"):
+    for name in ("rates", "status", "epochs", "best_epoch"):
         np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
     assert a.best() == b.best()
     jax.tree.map(np.testing.assert_array_equal, a.params(a.best().index), b.params(b.best().index))
@@ -441,3 +557,10 @@ def test_a_resumed_sweep_is_the_undisturbed_one(tmp_path, number):
     assert_same_sweep(resumed, train(**settings))
     with pytest.raises(ValueError, match=r"keep: \{2: 3, 3: 2\}.* there, all here"):
         train(checkpoint=tmp_path, **(settings | {"keep": None}))
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_a_resumed_sweep_over_several_kinds_is_the_undisturbed_one(tmp_path, number):
+    settings = {"schedules": LISTENING, "epochs": 5, "keep": {2: 6}, "seeds": 2}
+    interrupted_after(number, checkpoint=tmp_path, **settings)
+    assert_same_sweep(train(checkpoint=tmp_path, **settings), train(**settings))

@@ -23,7 +23,7 @@ import test_sweep as t
 def save(path, result):
     best = result.best().index
     np.savez(path, status=result.status, epochs=result.epochs, order=result.order(),
-             hidden=result.params(best)["hidden"], **result.runs)
+             rates=result.rates, hidden=result.params(best)["hidden"], **result.runs)
 """
 
 MANY = """
@@ -33,7 +33,8 @@ settings = dict(
     runs_per_batch=int(sys.argv[4]))
 settings |= dict(keep={2: 4, 3: 3}) if sys.argv[5] == "keep" else {}
 rates = [0.01, 1e30, 0.02, 0.03, 0.1, 0.2, -0.01]
-result = t.train(rates, **settings)
+schedules = [*rates, *t.LISTENING[1:5]] if sys.argv[6] == "several kinds" else rates
+result = t.train(schedules, **settings)
 assert len(jax.devices()) == int(sys.argv[3])
 save(sys.argv[2], result)
 """
@@ -65,10 +66,17 @@ def assert_same(path, other, rtol=0.0):
                 np.testing.assert_array_equal(first[name], second[name])
 
 
-@pytest.mark.parametrize(("width", "keep"), [(1, "all"), (1, "keep"), (3, "keep")])
-def test_the_number_of_devices_does_not_matter(tmp_path, width, keep):
+@pytest.mark.parametrize(
+    ("width", "keep", "kinds"),
+    [
+        (1, "all", "plain"),
+        (1, "keep", "several kinds"),
+        (3, "keep", "several kinds"),
+    ],
+)
+def test_the_number_of_devices_does_not_matter(tmp_path, width, keep, kinds):
     for devices in (1, 2):
-        run(MANY, tmp_path / f"{devices}.npz", devices, width, keep, devices=devices)
+        run(MANY, tmp_path / f"{devices}.npz", devices, width, keep, kinds, devices=devices)
     assert_same(tmp_path / "1.npz", tmp_path / "2.npz", 0.0 if width == 1 else 1e-4)
 
 
@@ -90,7 +98,8 @@ from jaxlr.train.sweep import sweep
 task = classification(FastCNN, input_shape=(8, 8, 1))
 data = np.zeros((16, 8, 8, 1), np.float32), np.zeros(16, np.int32)
 for width in (1, 2):
-    sweep([0.1, 0.2, 0.3], task.init, task.loss, data, data, metric=task.metric, epochs=1,
+    schedules = [0.1, jaxlr.reduce_on_plateau(0.2), jaxlr.greedy(0.3, 0.0, 1.0)]
+    sweep(schedules, task.init, task.loss, data, data, metric=task.metric, epochs=1,
           batch_size=8, runs_per_batch=width, progress=False)
 assert len(texts) == 2 and all("num_partitions=2" in text for text in texts)
 for text in texts:
@@ -108,7 +117,8 @@ import time
 checkpoint = None if sys.argv[3] == "-" else sys.argv[3]
 def slowly(row):
     print(row["epoch"], flush=True)
-result = t.train(t.MIXED, epochs=12, keep={4: 4, 8: 3}, checkpoint=checkpoint, on_epoch=slowly)
+schedules = [*t.MIXED, *t.LISTENING[1:5]]
+result = t.train(schedules, epochs=12, keep={4: 4, 8: 3}, checkpoint=checkpoint, on_epoch=slowly)
 save(sys.argv[2], result)
 """
 
