@@ -15,10 +15,10 @@ from jaxlr._numerics import (
     blend,
     divide,
     half_cosine,
-    interval,
     inverse,
     log,
     on_host,
+    pick,
     progress,
 )
 from jaxlr._parameters import Fraction, Period, Positive, PositiveExponent, Steps, Value
@@ -370,12 +370,12 @@ def _exp_hyperbola(
     fraction = progress(count, decay_steps)
     count, starts, steps, bound = as_steps(count, jnp.asarray(starts), decay_steps, upper_bound)
     count = jnp.minimum(count, steps)
-    last = jnp.maximum(interval(starts, count) - 1, 0)
-    both = jnp.asarray(depths)[last] + _hyperbola(count, steps, bound).left
+    start, depth, value = pick(starts[1:], count, starts, depths, values)
+    both = depth + _hyperbola(count, steps, bound).left
     # The difference of the two squares over their sum keeps its digits where they are close.
     unit = inverse(bound)
-    passed = as_float(count - starts[last]) * unit
-    fallen = passed * ((as_float(bound - count) + as_float(bound - starts[last])) * unit)
+    passed = as_float(count - start) * unit
+    fallen = passed * ((as_float(bound - count) + as_float(bound - start)) * unit)
     exponent = as_float(rate) * (fallen / jnp.where(both > 0.0, both, 1.0))
-    value = jnp.asarray(values)[last] * jnp.exp(exponent)
+    value = value * jnp.exp(exponent)
     return jnp.where(fraction.remaining > 0.0, value, as_float(end_value))
