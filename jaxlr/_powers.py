@@ -43,8 +43,8 @@ def power(base: ArrayLike, exponent: ArrayLike | Double) -> jax.Array:
     """``base ** exponent`` for ``base >= 0``, with ``0 ** 0 = 1`` and no infinite gradient at 0.
 
     The relative error is 2e-7 in float32, however large the base: an exponent of the host, and one
-    in two parts, has more digits than a float. Any other power of 0 is 0. What is above the range
-    of floats is ``2.0 ** 127``, what is below it 0.
+    in two parts, has more digits than a float. Any other power of 0 is 0. Where it is no product,
+    what is above the range of floats is ``2.0 ** 127``, and what is below it 0.
     """
     base = jnp.asarray(as_float(base))
     if not isinstance(exponent, Double):
@@ -71,8 +71,8 @@ def _power(base: jax.Array, high: jax.Array, low: jax.Array) -> jax.Array:
         result = jnp.where(positive, base, 1.0) ** exponent
     else:
         x = _product(_log2(*_split(base)), Double(high, low))
-        near, rest = _exp2(x)
-        result = jnp.where(x.high + x.low < 127.0, near + rest, 2.0**127)
+        near, growth = _exp2(x)
+        result = jnp.where(x.high + x.low < 127.0, near * (1.0 + growth), 2.0**127)
         positive = positive & (x.high + x.low > -127.0)
     result = jnp.where(positive, result, _power_of_zero(exponent))
     for whole in _WHOLE:
@@ -95,8 +95,8 @@ def _raised(
         # A remaining fraction near 1 has lost the digits of the elapsed one.
         part = jnp.where(elapsed < 0.25, -elapsed, part)
         x = _product(_log2(scale, part), Double(high, low))
-        near, rest = _exp2(x)
-        early, late = (1.0 - near) - rest, near + rest
+        near, growth = _exp2(x)
+        early, late = (1.0 - near) - near * growth, near * (1.0 + growth)
         positive = positive & (x.high + x.low > -127.0)
     at_zero = _power_of_zero(exponent)
     early = jnp.where(positive, early, 1.0 - at_zero)
@@ -198,13 +198,16 @@ _EXP = (
 
 
 def _exp2(x: Double) -> tuple[jax.Array, jax.Array]:
-    """The power of 2 that is nearest to ``2 ** x``, and the rest, for x from -127 to 127."""
+    """``near`` and ``growth`` of ``2 ** x = near * (1 + growth)``, for x from -127 to 127.
+
+    The first is a power of 2, so that products with it are exact.
+    """
     whole = lax.round(x.high + x.low, lax.RoundingMethod.TO_NEAREST_EVEN)
     part = (x.high - whole) + x.low
     # A float in which a whole number has the last binary digits.
     digits = lax.bitcast_convert_type(whole + np.float32(1.5 * 2.0**23), jnp.int32)
-    scale = lax.bitcast_convert_type((digits << 23) + np.float32(1.0).view(np.int32), jnp.float32)
-    return scale, scale * (part * _polynomial(part, _EXP))
+    near = lax.bitcast_convert_type((digits << 23) + np.float32(1.0).view(np.int32), jnp.float32)
+    return near, part * _polynomial(part, _EXP)
 
 
 def _polynomial(x: jax.Array, coefficients: tuple[float, ...]) -> jax.Array:
