@@ -24,6 +24,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec, Sharding, SingleDeviceSharding
 from jax.typing import ArrayLike
@@ -36,6 +37,9 @@ from jaxlr.schedule import Schedule
 __all__ = ["Block", "blocks", "evaluate"]
 
 _BLOCK_BYTES = 2**25
+
+_MOST_FUSED, _LONG = 8, 512
+"""Up to so many structures, or fewer counts, evaluating all at once is faster on a processor."""
 
 
 def evaluate(
@@ -167,10 +171,47 @@ def _compiled(platform: str) -> Any:
     def values(
         out: jax.Array | None, batch: Batch, counts: jax.Array, spread: Sharding, single: bool
     ) -> jax.Array:
+        is_long = len(batch.stacks) > _MOST_FUSED and counts.size >= _LONG
+        if platform == "cpu" and is_long:
+            return _one_by_one(out, batch, counts, spread)
         table = batch(counts)
         return table[0] if single else jax.lax.with_sharding_constraint(table, spread)
 
     return values
+
+
+def _one_by_one(
+    out: jax.Array | None, batch: Batch, counts: jax.Array, spread: Sharding
+) -> jax.Array:
+    """The values of each member into its row: XLA makes one loop of few structures only."""
+    if out is None:
+        out = jnp.zeros((len(batch), *counts.shape), _numerics.float_dtype())
+    layout = batch._layout
+
+    def write_all(stacks: Any, counts: Any, groups: Any, rows: Any, table: Any) -> Any:
+        order = jnp.argsort(groups)
+        bounds = jnp.searchsorted(groups[order], jnp.arange(len(stacks) + 1))
+        for group, schedules in enumerate(stacks):
+
+            def write(index: Any, table: Any, schedules: Schedule = schedules) -> Any:
+                place = order[index]
+                member: Schedule = jax.tree.map(lambda leaf: leaf[rows[place]], schedules)
+                return jax.lax.dynamic_update_index_in_dim(table, member(counts), place, 0)
+
+            table = jax.lax.fori_loop(bounds[group], bounds[group + 1], write, table)
+        return table
+
+    if isinstance(spread, NamedSharding):
+        each, all_ = spread.spec, PartitionSpec()
+        write_all = jax.shard_map(
+            write_all,
+            mesh=spread.mesh,
+            in_specs=(all_, all_, each, each, each),
+            out_specs=each,
+            check_vma=False,
+        )
+    places = jnp.asarray(layout.groups), jnp.asarray(layout.rows)
+    return write_all(batch.stacks, counts, *places, out)
 
 
 class Block(NamedTuple):
