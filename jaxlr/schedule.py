@@ -124,6 +124,13 @@ class Schedule(Arithmetic):
     __slots__ = ()
     _arguments = ("count",)
 
+    @classmethod
+    def _combine(cls, name: str, first: Any, second: Any) -> Any:
+        others = (x for x in (first, second) if isinstance(x, Arithmetic))
+        if not all(isinstance(other, cls) for other in others):
+            return NotImplemented  # A space knows how to hold a schedule.
+        return super()._combine(name, first, second)
+
     def __call__(self, count: ArrayLike) -> jax.Array:
         """Returns the value for update number ``count``, counted from 0."""
         return _evaluate(self.as_arrays(), _numerics.host_count(count))

@@ -549,8 +549,11 @@ def test_a_terminal_shows_a_bar_while_a_file_is_written(progress, tmp_path, monk
         for lr in (some(), SOME[0]):
             jaxlr.evaluate(lr, COUNTS, path=tmp_path / "a.npy", progress=progress)
         print("end", file=terminal, flush=True)
-        shown = os.read(reader, 10**4).decode().replace("\r\n", "\n")
+        shown = b""
+        while not shown.endswith(b"end\r\n"):
+            shown += os.read(reader, 10**4)
     os.close(reader)
+    shown = shown.decode().replace("\r\n", "\n")
     total, one = len(SOME) * len(COUNTS), len(COUNTS)
     bars = f"\r{'█' * 30} {total} of {total} values\n\r{'█' * 30} {one} of {one} values\nend\n"
     assert shown.endswith(bars if progress else "end\n")

@@ -367,6 +367,28 @@ def test_a_distribution_of_ones_own():
     assert stats.kstest(batch.table["value"], np.sqrt).pvalue > 0.01
 
 
+@pytest.mark.parametrize(
+    "options", [np.array([3, 5]), jnp.array([3, 5]), range(3, 7, 2), [jnp.int32(3), np.array(5)]]
+)
+def test_options_may_be_numbers_of_any_kind(options):
+    steps = choice(options)
+    assert steps == choice([3, 5])
+    table = sample(KEY, space(jaxlr.step_decay, 0.1, steps), 20).table
+    assert set(table["step_size"].tolist()) == {3, 5}
+
+
+def test_a_schedule_takes_a_space_on_its_right():
+    line, constant = jaxlr.linear_schedule(1, 0, 9), space(jaxlr.constant_schedule, uniform(1, 2))
+    for combined, expected in (
+        (line + constant, lambda value: line + jaxlr.constant_schedule(value)),
+        (line - constant, lambda value: line - jaxlr.constant_schedule(value)),
+        (line * constant, lambda value: line * jaxlr.constant_schedule(value)),
+    ):
+        batch = sample(KEY, combined, 5)
+        (drawn,) = (column for name, column in batch.table.items() if name != "family")
+        assert list(batch) == list(map(expected, drawn.tolist()))
+
+
 def test_sums_and_products_of_spaces():
     text = "0.5 * linear_schedule(uniform(0.1, 0.2), 0, 9) + choice([0.1, 0.2]) * step_decay(1, 5)"
     drawn_from = parse_space(text)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Concatenate, ParamSpec, overload
 
+import jax
 import numpy as np
 import numpy.typing as npt
 from jax.typing import ArrayLike
@@ -158,9 +159,16 @@ class _Options(Kind):
     """A list of values, spaces among them."""
 
     def store(self, where: str, value: Any) -> Any:
+        if isinstance(value, np.ndarray | jax.Array | range):
+            value = np.asarray(value).tolist()
         if not isinstance(value, list | tuple) or not value:
             raise TypeError(f"{where} must be a list of one or more values, got {value!r}.")
-        return tuple(map(settled, value))
+        return tuple(settled(self._plain(option)) for option in value)
+
+    def _plain(self, option: Any) -> Any:
+        """An option; an array of one number is that number."""
+        is_number = isinstance(option, np.ndarray | jax.Array) and np.ndim(option) == 0
+        return np.asarray(option)[()] if is_number and _numerics.known(option) else option
 
 
 def _check_weights(options: Sequence[Any], weights: ArrayLike | None) -> None:
@@ -189,8 +197,8 @@ def choice(
     """One of some values, or one of some spaces and then what is drawn from it.
 
     Args:
-      options: numbers, strings, True, False, None, curves, schedules, distributions or spaces. A
-        choice of spaces or schedules is a space.
+      options: numbers, strings, True, False, None, curves, schedules, distributions or spaces; a
+        list, or an array or a range of numbers. A choice of spaces or schedules is a space.
       weights: how likely each is, relative to the others; without them, all are as likely.
 
     >>> from jaxlr.search import choice
