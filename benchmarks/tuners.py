@@ -19,12 +19,14 @@ cosine schedules with the same peaks, and look at the validation data after each
 
 The compilation cache of JAX is on for all, and each round has peaks of its own.
 
-Each searches among few candidates and among many. The difference over the number of candidates more
-is what *a trial* takes, and what is left of the time for few is the *start* of a search: processes,
-and in each the imports and the first compilation. *Cold* is the very first search among few. The
-*training* within a trial is the median time of the epochs but the first, which may compile, times
-their number, over how many trials train at once; the rest of the trial is its *overhead*, which
-does not grow with the training, so it matters the less the longer a trial is.
+Each searches among few candidates and then among many. The difference over the number of candidates
+more is what *a trial* takes, and what is left of the time for few is the *start* of a search:
+processes, and in each the imports and the first compilation. *Cold* is the very first search among
+few. The *training* within a trial is the median time of the epochs but the first, which may
+compile, times their number, over how many trials train at once; the rest of the trial is its
+*overhead*, which does not grow with the training, so it matters the less the longer a trial is.
+The start of Ray's processes takes seconds, and on a busy machine it varies by more than many trials
+take.
 
 What it buys: a trial of Ray is in a process, which may fail alone, stop early or pause, train a
 model of other shapes or without JAX, on another machine; Keras Tuner too trains any model in each
@@ -36,7 +38,6 @@ import argparse
 import contextlib
 import functools
 import os
-import statistics
 import tempfile
 import time
 from importlib.util import find_spec
@@ -147,37 +148,31 @@ def keras_tuned(folder, peaks):
     return training_alone(seconds), tuner.oracle.get_best_trials()[0].score
 
 
-class Search:
-    """A search to call again and again; it keeps what all and the training took, in seconds."""
+class Pair:
+    """A search among few and one among many, to call again and again."""
 
-    def __init__(self, run, candidates):
-        self.run, self.candidates, self.totals, self.training = run, candidates, [], []
+    def __init__(self, run, sizes):
+        self.run, self.sizes, self.rounds = run, sizes, []
 
     def __call__(self):
-        rng = np.random.default_rng((self.candidates, len(self.totals)))
-        peaks = (10 ** rng.uniform(-5, -1, self.candidates)).tolist()
+        self.rounds.append([self.search(candidates) for candidates in self.sizes])
+
+    def search(self, candidates):
+        """Returns the seconds that it took, those of the training in it, and the best loss."""
+        rng = np.random.default_rng((candidates, len(self.rounds)))
+        peaks = (10 ** rng.uniform(-5, -1, candidates)).tolist()
         begin = time.perf_counter()
-        training, self.loss = self.run(peaks)
-        self.totals.append(time.perf_counter() - begin)
-        self.training.append(training)
+        training, loss = self.run(peaks)
+        return time.perf_counter() - begin, training, loss
 
-    def medians(self):
-        """Those of the calls but the first."""
-        return statistics.median(self.totals[1:]), statistics.median(self.training[1:])
-
-
-def print_trials(few, many):
-    """Prints what one more candidate takes, from two searches of each name."""
-    columns = ("cold, s", "start, s", "trial, ms", "training", "overhead", "best loss")
-    print(f"  {'':<14}" + "".join(f"{column:>12}" for column in columns))
-    for name, less in few.items():
-        more = many[name]
-        (total, training), (larger_total, larger_training) = less.medians(), more.medians()
-        added = more.candidates - less.candidates
-        trial, alone = (larger_total - total) / added, (larger_training - training) / added
-        start = total - less.candidates * trial
-        times = less.totals[0], start, 1e3 * trial, 1e3 * alone, 1e3 * (trial - alone)
-        print(f"  {name:<14}" + "".join(f"{x:12.2f}" for x in times) + f"{more.loss:12.4f}")
+    def row(self):
+        """The columns of the table: medians of the rounds, but for the first search."""
+        few, many = np.moveaxis(self.rounds[1:], 1, 0)
+        each = (many - few) / (self.sizes[1] - self.sizes[0])
+        start = np.median(few[:, 0] - self.sizes[0] * each[:, 0])
+        trial, training, _ = 1e3 * np.median(each, axis=0)
+        seconds, _, loss = np.median(many, axis=0)
+        return self.rounds[0][0][0], seconds, start, trial, training, trial - training, loss
 
 
 def start_ray(folder):
@@ -227,10 +222,11 @@ if __name__ == "__main__":
         else:
             os.environ["KERAS_BACKEND"] = "jax"
             runs = {"Keras Tuner": functools.partial(keras_tuned, folder)} | runs
-        searches = []
-        for candidates in (options.few, options.many):
-            print(f"{candidates} candidates of {STEPS} steps, {CORES} cores")
-            searches.append({name: Search(run, candidates) for name, run in runs.items()})
-            compare(searches[-1], options.rounds)
-    print(f"one candidate more, medians of {options.rounds} rounds")
-    print_trials(*searches)
+        sizes = options.few, options.many
+        pairs = {name: Pair(run, sizes) for name, run in runs.items()}
+        print(f"a search among {sizes[0]} and one among {sizes[1]}, {STEPS} steps, {CORES} cores")
+        compare(pairs, options.rounds)
+    columns = "cold, s", "many, s", "start, s", "trial, ms", "training", "overhead", "best loss"
+    print(" " * 13 + "".join(f"{column:>12}" for column in columns))
+    for name, pair in pairs.items():
+        print(f"  {name:<11}" + "".join(f"{number:12.3f}" for number in pair.row()))
