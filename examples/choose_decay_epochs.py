@@ -4,14 +4,13 @@
 * Random search: rate and length of the decay drawn together.
 * By the validation loss: no length is chosen; the rate is lowered whenever the loss has stalled.
 
-Each way trains the same number of runs, as one compiled program.
+All runs of all ways are trained at once, as one compiled program.
 """
 
 import argparse
 
 import jax
 import numpy as np
-import rich
 
 import jaxlr
 from jaxlr.search import integer, log_uniform, sample, space
@@ -62,23 +61,24 @@ ways = {
         for factor in np.linspace(0.1, 0.9, options.candidates).tolist()
     ],
 }
-for way, schedules in ways.items():
-    result = sweep(
-        schedules,
-        task.init,
-        task.loss,
-        train,
-        validation,
-        metric=task.metric,
-        epochs=options.epochs,
-        batch_size=options.batch_size,
-        validation_batch_size=1000,
-        seeds=options.seeds,
-        early_stopping=jaxlr.early_stopping("validation_loss", patience=5),
-        progress=False,
-    )
-    rich.print(result.rich_table(most=3))
-    best = result.best()
+made_by = [way for way, schedules in ways.items() for _ in schedules]
+result = sweep(
+    [lr for schedules in ways.values() for lr in schedules],
+    task.init,
+    task.loss,
+    train,
+    validation,
+    metric=task.metric,
+    epochs=options.epochs,
+    batch_size=options.batch_size,
+    validation_batch_size=1000,
+    seeds=options.seeds,
+    early_stopping=jaxlr.early_stopping("validation_loss", patience=5),
+    progress=False,
+)
+print(result.summary())
+for way in ways:
+    best = next(result.candidate(k) for k in result.order().tolist() if made_by[k] == way)
     accuracy = np.mean(
         [
             task.metric(result.params(best.index, seed), (data.test_images, data.test_labels))[

@@ -129,6 +129,11 @@ def host_count(count: Any) -> Any:
     """Turns counts of the host that no int32 can hold into floats, which JAX would not."""
     if isinstance(count, int | np.integer | np.ndarray) and not isinstance(count, bool):
         return as_number(count)
+    if count is None or isinstance(count, list | tuple | str | complex):
+        raise TypeError(
+            f"`count` must be a number or an array of numbers, got {count!r}. np.asarray makes one "
+            "of a list."
+        )
     return count
 
 

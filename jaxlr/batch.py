@@ -308,7 +308,7 @@ def _evaluate(batch: Batch, count: jax.Array) -> jax.Array:
     if len(values) == 1:
         return values[0]
     together = jnp.concatenate(values)
-    return together if layout.order is None else together[layout.order]
+    return together if layout.order is None else _whole(together)[layout.order]
 
 
 def _values(schedules: Schedule, count: ArrayLike, size: int) -> jax.Array:

@@ -145,7 +145,15 @@ def piecewise_interpolate_schedule(
     return _through_from_0(*_levels(init_value, boundaries_and_scales), interpolate_type)
 
 
-@schedule
+def _check_milestones(*, milestones: ArrayLike, **_: Any) -> None:
+    if np.ndim(milestones) == 0:
+        raise ValueError(
+            f"multistep_decay: `milestones` must be a list of counts, such as [1000, 2000], got "
+            f"{milestones!r}."
+        )
+
+
+@schedule(check=_check_milestones)
 def multistep_decay(
     init_value: Value, milestones: Boundaries, decay_rate: Positive = 0.1
 ) -> Schedule:

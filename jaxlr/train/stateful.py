@@ -21,6 +21,7 @@ import numpy as np
 import optax
 from jax import lax
 
+from jaxlr import _numerics
 from jaxlr.adaptive import AdaptiveSchedule
 
 __all__ = ["Listed", "OneOf", "is_stateful", "observe", "together"]
@@ -91,7 +92,8 @@ class OneOf(NamedTuple):
         """Returns the value of the chosen one."""
 
         def chosen(place: int, state: tuple[Any, ...]) -> jax.Array:
-            return jnp.asarray(self.schedules[place](state[place], **metrics), jnp.float32)
+            value = self.schedules[place](state[place], **metrics)
+            return jnp.asarray(value, _numerics.float_dtype())
 
         return self._switch(chosen, state)
 

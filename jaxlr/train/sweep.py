@@ -33,7 +33,9 @@ The state of all runs is on the devices at once: with Adam three times the param
 a fourth time with early stopping; for K runs on D devices, K / D times that on each device. A run
 of 235,146 parameters in float32, the MLP for MNIST, takes 2.8 MB: 23 MB for K = 8, 90 MB for 32,
 361 MB for 128. Beside it there is what one training step needs, ``runs_per_batch`` times, and the
-data once per device. :attr:`SweepResult.bytes_per_run` has the figure for a run.
+data once per device. :attr:`SweepResult.bytes_per_run` has the figure for a run;
+``benchmarks/sweep_memory.py`` measures the memory of whole sweeps. On the host there is the record:
+:attr:`SweepResult.rates` takes 4 bytes for each run and step.
 """
 
 import contextlib
@@ -50,6 +52,7 @@ import numpy as np
 import optax
 from rich.table import Table
 
+from jaxlr import _numerics
 from jaxlr._files import write_whole
 from jaxlr.batch import Batch
 from jaxlr.stopping import EarlyStopping
@@ -331,7 +334,7 @@ def sweep(
     Args:
       schedules: the learning rates: a :class:`jaxlr.Batch`, or a sequence of what
         :func:`jaxlr.train.fit` takes for one. Stateful schedules may be of any kinds, with plain
-        ones beside them; each run has its own state.
+        ones beside them, ``[*batch, jaxlr.reduce_on_plateau(0.1)]``; each run has its own state.
       init: as for :func:`jaxlr.train.fit`.
       loss: as for :func:`jaxlr.train.fit`.
       train: as for :func:`jaxlr.train.fit`.
@@ -357,8 +360,8 @@ def sweep(
         whether to end the run as diverged. For a checkpoint, define it by ``def``.
       runs_per_batch: how many runs a device computes side by side: fewer need less memory. By
         default all; on a CPU 1, with which each run is bit for bit what it is alone. Tiny models,
-        whose steps take some microseconds, train faster on a CPU with 16 to 64; their numbers then
-        differ in the last digits.
+        whose steps take some microseconds, train in about half the time with 16 or more there; the
+        last digits of their numbers then differ.
       devices: the devices; by default all of all hosts.
       checkpoint: a directory to save all runs to after each epoch.
       resume: go on from the checkpoint if there is one, on any number of devices; on CPUs the
@@ -421,7 +424,8 @@ def sweep(
         _checks.monitor("monitor", monitor, trainer.columns(runs))
         log: dict[str, Array] = {}
         steps_per_epoch = epoch.num_examples(train) // batch_size
-        rates = np.full((len(trainer.seeds), epochs * steps_per_epoch), np.nan, np.float32)
+        total_steps = epochs * steps_per_epoch
+        rates = np.full((len(trainer.seeds), total_steps), np.nan, _numerics.float_dtype())
         seconds = np.zeros(0)
         with contextlib.ExitStack() as stack:
             checkpoints = None

@@ -3,6 +3,7 @@
 import os
 import pathlib
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -154,6 +155,21 @@ def distributed(folder, *arguments):
         list(map(str, command)), cwd=folder, env=environment, stderr=subprocess.PIPE, text=True,
         start_new_session=True,
     )  # fmt: skip
+
+
+def test_the_first_process_alone_writes(tmp_path):
+    pytest.importorskip("sklearn")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        meeting = f"127.0.0.1:{free.getsockname()[1]}"
+    pair = [
+        distributed(tmp_path, "--coordinator", meeting, "--process", index, "--out", index)
+        for index in range(2)
+    ]
+    shown = [process.communicate(timeout=300)[1] for process in pair]
+    assert [process.returncode for process in pair] == [0, 0], shown
+    assert "epoch 6," in shown[0] and "epoch " not in shown[1]
+    assert [path.name for path in tmp_path.iterdir()] == ["0"]
 
 
 def test_a_killed_sweep_of_two_processes_goes_on_in_another_number(tmp_path):
