@@ -19,6 +19,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import jaxlr
+from jaxlr.search import random_schedules
+from jaxlr.search.defaults import DEFAULT_SPACES
 
 ALL = list(CASES.values())
 COUNTS = np.asarray(STEPS)
@@ -477,6 +479,26 @@ def test_evaluate_has_the_values_of_all_families():
     assert np.mean(equal) > (0.4 if ULP else 0.9)
 
 
+def drawn(number, total_steps):
+    """Schedules of more families than are evaluated at once, in any order."""
+    families = list(DEFAULT_SPACES)[::4]
+    return random_schedules(
+        jax.random.key(0), number, total_steps=total_steps, peak=1.0, families=families
+    )
+
+
+def test_evaluate_has_the_values_of_many_structures_at_many_counts():
+    batch, counts = drawn(40, 700), np.arange(700)
+    assert len(batch.stacks) > 8
+    assert batch._layout.order is not None
+    first = jaxlr.evaluate(batch, counts)
+    np.testing.assert_allclose(first, batch(counts), rtol=1e-6)
+    again = jaxlr.evaluate(batch, counts, out=first)
+    np.testing.assert_array_equal(again, jaxlr.evaluate(batch, counts))
+    table = jaxlr.evaluate(batch, counts.reshape(2, 350))
+    np.testing.assert_array_equal(table.reshape(40, 700), again)
+
+
 def test_evaluate_takes_the_memory_of_an_earlier_result():
     first = jaxlr.evaluate(some(), COUNTS)
     second = jaxlr.evaluate(some(), COUNTS, out=first)
@@ -619,6 +641,18 @@ def test_members_are_spread_over_devices():
             alone = jaxlr.evaluate(batch, counts, devices=jax.devices()[1:])
             np.testing.assert_array_equal(alone, expected)
             assert alone.devices() == {jax.devices()[1]}
+        parts = [jaxlr.linear_schedule(1.0, 0.1, 9), jaxlr.cosine_decay_schedule(0.5, 300),
+                 jaxlr.half_cosine_schedule(1.0, 200)]
+        mixed = jaxlr.stack([jaxlr.join_schedules([one, two], [100]) for one in parts
+                             for two in [jaxlr.step_decay(1.0, 9), *parts]][:-1])
+        counts = np.arange(600)
+        values = jaxlr.evaluate(mixed, counts)
+        assert len(mixed.stacks) > 8 and len(mixed) == 11
+        np.testing.assert_allclose(values, [lr(counts) for lr in mixed], rtol=1e-6)
+        evens = jaxlr.evaluate(mixed[[8, 0, 7, 1, 6, 2, 5, 3, 4, 4]], counts)
+        np.testing.assert_array_equal(evens[::2], values[[8, 7, 6, 5, 4]])
+        assert evens.addressable_shards[1].data.shape == (5, 600)
+        counts = np.arange(20)
         sharding = NamedSharding(Mesh(np.array(jax.devices()), ("k",)), PartitionSpec("k"))
         values = jax.jit(lambda batch: batch(counts))(jax.device_put(lines.as_arrays(), sharding))
         np.testing.assert_array_equal(values, np.stack([lr(counts) for lr in lines]))

@@ -102,6 +102,9 @@ import jaxlr
             ["`decay_steps`", "5", "3"],
         ),
         (lambda: jaxlr.Schedule(), TypeError, ["constructor", "parse"]),
+        (lambda: jaxlr.multistep_decay(1.0, 3), ValueError, ["`milestones`", "list", "3"]),
+        (lambda: jaxlr.constant_schedule(1.0)([0, 1]), TypeError, ["`count`", "[0, 1]", "asarray"]),
+        (lambda: jaxlr.constant_schedule(1.0)(None), TypeError, ["`count`", "None"]),
     ],
 )
 def test_bad_parameters_are_named_with_their_value_and_the_cure(build, error, words):
