@@ -20,11 +20,14 @@ __all__ = ["by_interval", "interval"]
 
 Side = Literal["right", "left"]
 
-_FEW = 16
-"""Up to so many boundaries, comparing with all of them is faster than bisection."""
+_FEW, _SOME = 16, 128
+"""Up to so many boundaries (or entries, for many counts) comparing with all beats bisection."""
+
+_LONG = 4096
+"""From so many counts on, sharing what is looked up is worth the longer compilation."""
 
 _BLOCK = 512
-"""How many counts at least share what is looked up."""
+"""How many counts at least share it."""
 
 _WITHIN = (4, 24, 96)
 """So many boundaries within a block of counts are compared with: the fewest that suffice."""
@@ -65,9 +68,10 @@ def by_interval(
         index = interval(boundaries, count, side)
         return formula(count, prepare(_rows(columns, index)))
 
-    if boundaries.size <= _FEW:
+    entries = boundaries.size * len(jax.tree.leaves(columns))
+    if boundaries.size <= _FEW or (count.ndim and count.size < _LONG and entries <= _SOME):
         return formula(count, _compared(count, boundaries, prepare(columns), side))
-    if count.size < _BLOCK:
+    if count.size < _LONG:
         return value_of(count)
 
     blocks = _blocks(count.ravel())

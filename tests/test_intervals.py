@@ -32,7 +32,7 @@ def _looked_up(boundaries, count, values, side="right"):
 
 
 @pytest.mark.parametrize(
-    ("shape", "side"), [((3,), "right"), ((1021,), "left"), ((40, 30), "right")], ids=str
+    ("shape", "side"), [((3,), "right"), ((4099,), "left"), ((70, 90), "right")], ids=str
 )
 @pytest.mark.parametrize("number", NUMBERS)
 @pytest.mark.parametrize("far", [100, 100_000], ids=["close together", "far apart"])
@@ -51,7 +51,7 @@ def test_each_count_gets_the_entry_of_its_interval(number, shape, far, side):
 @given(st.lists(st.integers(0, 2**31 - 1), min_size=30, max_size=30), st.integers(0, 2**31 - 1))
 def test_boundaries_anywhere(numbers, begin):
     boundaries, values = np.sort(np.asarray(numbers, np.int32)), np.arange(31, dtype=np.int32)
-    count = np.clip(begin + np.arange(-300, 301), 0, 2**31 - 1).astype(np.int32)
+    count = np.clip(begin + np.arange(-2100, 2100), 0, 2**31 - 1).astype(np.int32)
     found = _looked_up(boundaries, count, values)
     np.testing.assert_array_equal(found, rows(scaled, boundaries, count, values))
 
@@ -59,9 +59,9 @@ def test_boundaries_anywhere(numbers, begin):
 @pytest.mark.parametrize("number", NUMBERS)
 def test_a_batch_is_what_its_members_are(number):
     rng = np.random.default_rng(0)
-    count = np.arange(1200, dtype=np.int32)
+    count = np.arange(4200, dtype=np.int32)
     # The boundaries of one are far apart, those of another all in one block.
-    spans = np.array([10, 1200, 10**6, 200])[:, None]
+    spans = np.array([10, 4200, 10**6, 700])[:, None]
     boundaries = np.sort(rng.integers(0, spans, (4, number)), axis=1).astype(np.int32)
     values = rng.integers(0, 1000, (4, number + 1)).astype(np.int32)
     batch = jax.vmap(_looked_up, in_axes=(0, None, 0))(boundaries, count, values)
@@ -75,7 +75,7 @@ def test_boundaries_between_two_counts(number, dtype):
     whole = np.arange(10, 10 + 3 * number, 3).astype(np.int32)
     part = np.resize(np.float32([0.0, 0.25, -0.25, 0.5]), number)
     times = whole.astype(np.float64) + part
-    values, count = np.arange(number + 1), np.arange(600).astype(dtype)
+    values, count = np.arange(number + 1), np.arange(5000).astype(dtype)
     found = by_interval(lambda count, entry: entry, Instant(whole, part), count, values)
     np.testing.assert_array_equal(found, np.searchsorted(times, count, side="right"))
 
@@ -88,7 +88,7 @@ def test_a_boundary_beyond_every_integer_never_comes():
     np.testing.assert_array_equal(found, [0, 1, 1])
 
 
-@pytest.mark.parametrize("size", [3, 600], ids=["few counts", "many counts"])
+@pytest.mark.parametrize("size", [3, 5000], ids=["few counts", "many counts"])
 @pytest.mark.parametrize("number", [3, 30], ids=["few boundaries", "many boundaries"])
 def test_gradients_go_to_the_entries_that_were_taken(number, size):
     boundaries = np.arange(100, 100 * number + 1, 100).astype(np.int32)
@@ -104,15 +104,15 @@ def test_gradients_go_to_the_entries_that_were_taken(number, size):
 
 
 def test_the_cheaper_formula_is_not_asked_after_the_last_boundary():
-    boundaries, values = np.arange(0, 4000, 200).astype(np.int32), np.arange(21)
-    count = np.arange(0, 5000).astype(np.int32)
+    boundaries, values = np.arange(0, 5000, 250).astype(np.int32), np.arange(21)
+    count = np.arange(0, 6000).astype(np.int32)
 
     def formula(count, entry):
-        return entry + 1000 * (count >= 3800)
+        return entry + 1000 * (count >= 4750)
 
     looked_up = functools.partial(
         by_interval, formula, boundaries, columns=values, before_last=lambda count, entry: entry
     )
     expected = formula(count, np.searchsorted(boundaries, count, side="right"))
-    for last in (3800, 5000):
+    for last in (4750, 6000):
         np.testing.assert_array_equal(looked_up(count=count[:last]), expected[:last])
