@@ -65,7 +65,7 @@ class OneOf(NamedTuple):
 
     Attributes:
       which: the place of the chosen one.
-      schedules: the schedules. The first are the values of a plain one, or None.
+      schedules: the schedules. The first is a :class:`Listed` for a plain one.
     """
 
     which: Any
@@ -110,8 +110,8 @@ def together(schedules: Sequence[Any]) -> Any:
       schedules: the schedules, at least one of them stateful. Each is a pytree.
 
     Returns:
-      A schedule of the same kind, if they are all of one; else a :class:`OneOf` that lacks the
-      values of the plain ones.
+      A schedule of the same kind, if they are all of one; else a :class:`OneOf`, in which the
+      values of plain ones are 0 until :meth:`OneOf.with_values` sets them.
     """
     kinds: dict[Any, int] = {None: 0}
     which = np.array([kinds.setdefault(_kind(lr), len(kinds)) for lr in schedules], np.int32)
@@ -123,7 +123,9 @@ def together(schedules: Sequence[Any]) -> Any:
         stacks.append(jax.tree.map(lambda *leaves: np.stack(leaves), *mine))
     if np.all(which == 1):
         return stacks[0]
-    return OneOf(which, (None, *stacks))
+    count = len(schedules)
+    blank = Listed(np.zeros((count, 1), np.float32), np.zeros(count, np.int32))
+    return OneOf(which, (blank, *stacks))
 
 
 def _kind(schedule: Any) -> Any:

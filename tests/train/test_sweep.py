@@ -185,18 +185,17 @@ def halve_on_a_rise(memory, metric, scale, base, schedule: jaxlr.Base):
     return metric, jnp.where(metric > memory, scale / 2, scale)
 
 
-# Plain ones, rules that hear the steps or the epochs, two kinds of numbers, a class of its own.
+# Plain ones, rules that hear the steps or two numbers of the epochs, arrays of two lengths within
+# one family, a rule and a class of its own.
 LISTENING = [
     jaxlr.cosine_decay_schedule(0.1, 18),
     jaxlr.reduce_on_plateau(
-        jaxlr.linear_schedule(0.0, 0.1, transition_steps=3), 0.5, patience=1, begin=3
+        jaxlr.piecewise_constant_schedule(0.1, {5: 0.5}), 0.5, patience=1, begin=3
     ),
-    jaxlr.greedy(0.05, min_value=0.001, max_value=1.0, factor=0.7, patience=2),
-    halve_on_a_rise(0.1),
+    jaxlr.greedy(0.05, 0.001, 1.0, factor=0.7, patience=1, monitor="validation_mae"),
+    halve_on_a_rise(jaxlr.linear_schedule(0.0, 0.1, transition_steps=3)),
     jaxlr.reduce_on_plateau(0.2, 0.5, patience=1, threshold=0.5, monitor="validation_loss"),
     0.03,
-    jaxlr.reduce_on_plateau(0.1, 0.9, patience=1, threshold=0.9, monitor="validation_mae"),
-    jaxlr.reduce_on_plateau(jaxlr.piecewise_constant_schedule(0.1, {5: 0.5}), 0.6, patience=2),
     jaxlr.reduce_on_plateau(jaxlr.piecewise_constant_schedule(0.1, {5: 0.5, 9: 2.0}), patience=2),
     Listening(np.float32(0.1)),
 ]
@@ -209,35 +208,34 @@ def assert_mixed(rtol, schedules=LISTENING, **kwargs):
     for name in ("keep", "runs_per_batch", "seeds"):
         settings.pop(name, None)
     for index, schedule in enumerate(schedules):
-        for seed in result.seeds:
-            one = alone(schedule, seed=seed, **settings)
-            if "dropped" not in result.status[index]:
-                assert_is(result, index, one, seed, rtol)
+        for seed in result.seeds if "dropped" not in result.status[index] else ():
+            assert_is(result, index, alone(schedule, seed=seed, **settings), seed, rtol)
     return result
 
 
-@pytest.mark.parametrize("runs_per_batch", [1, 3, 20])
+@pytest.mark.parametrize("runs_per_batch", [1, 3])
 def test_schedules_of_several_kinds_are_one_sweep(runs_per_batch):
     rtol = 0.0 if runs_per_batch == 1 else 1e-4
     result = assert_mixed(rtol, runs_per_batch=runs_per_batch, seeds=[2, 0])
     changed = result.rates[:, 0].min(axis=1) < result.rates[:, 0].max(axis=1)
     assert result.best().schedule is LISTENING[result.best().index]
-    assert changed.tolist() == [True] * 5 + [False] + [True] * 4  # All rules have acted.
+    assert changed.tolist() == [True] * 5 + [False] + [True] * 2  # All rules have acted.
 
 
 def test_several_kinds_are_one_program_whatever_their_numbers_are():
     train(LISTENING)
     before = dict(TRACES)
-    changed = LISTENING[2].replace(factor=0.8, patience=1, max_value=0.1)
-    train([0.1, LISTENING[1].replace(begin=5), changed, halve_on_a_rise(0.2), *LISTENING[4:]])
+    changed = [
+        LISTENING[1].replace(begin=5),
+        LISTENING[2].replace(factor=0.8, patience=2, max_value=0.1),
+        halve_on_a_rise(jaxlr.linear_schedule(0.1, 0.2, transition_steps=9)),
+    ]
+    train([0.1, *changed, *LISTENING[4:]])
     assert before == TRACES
 
 
 def test_kinds_that_have_no_plain_one_among_them():
-    assert_mixed(0.0, [LISTENING[i] for i in (2, 4, 9, 2)])
-    schedules = [LISTENING[0], *LISTENING[7:9]]
-    optimizer = functools.partial(optax.adam, b2=jaxlr.linear_schedule(0.9, 0.99, 9))
-    assert_mixed(0.0, schedules, optimizer=optimizer)
+    assert_mixed(0.0, [LISTENING[i] for i in (2, 4, 7, 2)])
 
 
 @pytest.mark.parametrize("runs_per_batch", [1, 4])
@@ -247,14 +245,14 @@ def test_several_kinds_with_halving_and_early_stopping(runs_per_batch):
     result = assert_mixed(
         0.0 if runs_per_batch == 1 else 1e-4,
         epochs=6,
-        keep={1: 7, 3: 5},
+        keep={1: 6, 3: 4},
         early_stopping=rule,
         runs_per_batch=runs_per_batch,
     )
     left = [
         lr for lr, (end,) in zip(result.schedules, result.status, strict=True) if end != "dropped"
     ]
-    assert len(left) == 5
+    assert len(left) == 4
     assert len({getattr(lr, "family", type(lr)) for lr in left}) > 2
     assert "stopped" in result.status
     steps = np.sum(~np.isnan(result.rates), axis=2)
@@ -559,8 +557,7 @@ def test_a_resumed_sweep_is_the_undisturbed_one(tmp_path, number):
         train(checkpoint=tmp_path, **(settings | {"keep": None}))
 
 
-@pytest.mark.parametrize("number", [1, 3])
-def test_a_resumed_sweep_over_several_kinds_is_the_undisturbed_one(tmp_path, number):
-    settings = {"schedules": LISTENING, "epochs": 5, "keep": {2: 6}, "seeds": 2}
-    interrupted_after(number, checkpoint=tmp_path, **settings)
+def test_a_resumed_sweep_over_several_kinds_is_the_undisturbed_one(tmp_path):
+    settings = {"schedules": LISTENING, "epochs": 5, "keep": {2: 5}, "seeds": 2}
+    interrupted_after(3, checkpoint=tmp_path, **settings)
     assert_same_sweep(train(checkpoint=tmp_path, **settings), train(**settings))
