@@ -6,6 +6,7 @@ from jaxlr.adaptive import *
 from jaxlr.batch import *
 from jaxlr.compose import *
 from jaxlr.evaluation import *
+from jaxlr.grids import *
 from jaxlr.schedule import *
 from jaxlr.schedules import *
 from jaxlr.state import *

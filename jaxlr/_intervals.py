@@ -26,13 +26,13 @@ _FEW, _SOME = 16, 128
 _LONG = 4096
 """From so many counts on, sharing what is looked up is worth the longer compilation."""
 
-_BLOCK = 512
+_BLOCK = 384
 """How many counts at least share it."""
 
-_WITHIN = (4, 24, 96)
+_WITHIN = (6, 20, 96)
 """So many boundaries within a block of counts are compared with: the fewest that suffice."""
 
-_MOST_BYTES = 400
+_MOST_BYTES = 390
 """How much there may be to choose from for a count."""
 
 

@@ -28,7 +28,7 @@ differentiable, and with its leaves on several devices wherever they are put.
 """
 
 import functools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Self, overload
 
 import jax
@@ -39,16 +39,14 @@ from jax.extend.core import ClosedJaxpr
 from jax.sharding import NamedSharding, PartitionSpec
 from jax.typing import ArrayLike
 
-from jaxlr import _numerics, _text
-from jaxlr._family import Family, Parametric, same_tree
+from jaxlr import _numerics, _tables, _text
+from jaxlr._family import Parametric, same_tree
 from jaxlr.schedule import Schedule
 
-__all__ = ["Batch", "batched", "concatenate", "grid", "stack", "zipped"]
+__all__ = ["Batch", "batched", "concatenate", "stack"]
 
 _ARRAYS = (jax.Array, np.ndarray)
 _MOST_AT_ONCE = 2**13
-_MOST_ROWS = 20
-_MOST_WIDTH = 30
 
 
 class _Layout:
@@ -159,7 +157,7 @@ class Batch:
         # One by one, arrays of JAX take a thousand times as long.
         members = jax.device_get(self) if _numerics.known(jax.tree.leaves(self)) else self
         rows = (members[place] for place in places.tolist())
-        return _columns([{"family": lr.family.name, **lr.params} for lr in rows])
+        return _tables.from_rows([{"family": lr.family.name, **lr.params} for lr in rows])
 
     def as_arrays(self) -> "Batch":
         """Returns the same in the form that compiled code takes with all digits.
@@ -221,18 +219,8 @@ class Batch:
         leaves = jax.tree.leaves(self)
         if not _numerics.known(leaves) or not all(isinstance(x, _ARRAYS) for x in leaves):
             return f"<{title}, traced>"
-        half = _MOST_ROWS // 2
-        every = np.arange(len(self))
-        shown = every if len(every) <= _MOST_ROWS else np.append(every[:half], every[-half:])
-        table = self._rows_of_table(shown)
-        rows = [["", *table]]
-        for number, entries in zip(shown, zip(*table.values(), strict=True), strict=True):
-            rows.append([str(number), *map(_entry, entries)])
-        if len(shown) < len(every):
-            rows.insert(1 + half, ["…"] * len(rows[0]))
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
-        return "\n".join([title, *lines])
+        shown = _tables.shown(len(self))
+        return "\n".join([title, *_tables.lines(self._rows_of_table(shown), shown)])
 
     def __eq__(self, other: object) -> bool:
         return same_tree(self, other) if isinstance(other, Batch) else NotImplemented
@@ -378,7 +366,7 @@ def stack(schedules: Iterable[Schedule], table: Mapping[str, npt.ArrayLike] | No
     for group, member in zip(groups, members, strict=True):
         together[group].append(member)
     stacks, arrays = zip(*map(_together, together), strict=True)
-    return _batch(_Layout(groups), stacks, arrays, _checked(table, len(members)))
+    return _batch(_Layout(groups), stacks, arrays, _tables.checked(table, len(members)))
 
 
 def batched(schedules: Schedule, table: Mapping[str, npt.ArrayLike] | None = None) -> Batch:
@@ -411,7 +399,7 @@ def batched(schedules: Schedule, table: Mapping[str, npt.ArrayLike] | None = Non
             "jaxlr.stack makes a batch of single schedules."
         )
     ((size,),) = sizes
-    columns, layout = _checked(table, size), _Layout(np.zeros(size))
+    columns, layout = _tables.checked(table, size), _Layout(np.zeros(size))
     arrays = _converted_at_once(schedules, size) if _on_host(schedules) else schedules
     if arrays is None:
         return stack(_members(schedules, size), columns)
@@ -537,7 +525,7 @@ def concatenate(batches: Iterable[Batch]) -> Batch:
         raise ValueError("`batches` must have at least one batch, got none.")
     columns = None
     if any(part._columns is not None for part in parts):
-        columns = _concatenated([part.table for part in parts], list(map(len, parts)))
+        columns = _tables.concatenated([part.table for part in parts], list(map(len, parts)))
     firsts = np.append(0, np.cumsum([len(part._stacks) for part in parts]))[:-1]
     pairs = zip(firsts, parts, strict=True)
     return _regroup(
@@ -622,193 +610,3 @@ def _batch(
     expanded = Batch._make(layout, arrays)
     expanded._arrays = expanded
     return Batch._make(layout, stacks, expanded, columns)
-
-
-def grid(family: Callable[..., Schedule], /, **axes: Any) -> Batch:
-    """Makes a batch of every combination of some parameters; the last one changes fastest.
-
-    Args:
-      family: what makes a schedule of parameters: the constructor of a family, or a function of
-        your own that returns a schedule.
-      **axes: for each parameter a list (or an array, or a range) of the values to take, or anything
-        else for one that does not change. A parameter that is itself a list, such as the boundaries
-        of a piecewise schedule, is a list of such lists.
-
-    Returns:
-      The batch. Its :attr:`Batch.table` has the parameters that were given as lists.
-
-    Raises:
-      TypeError: if the family returns something else than a schedule.
-      ValueError: if a list is empty, or what the family refuses.
-
-    >>> import jaxlr
-    >>> def decay(peak, length, warmup):
-    ...     return jaxlr.warmup_cosine_decay_schedule(0.0, peak, int(warmup * length), length)
-    >>> batch = jaxlr.grid(decay, peak=[0.1, 0.2], length=[100, 200], warmup=[0.0, 0.05, 0.1])
-    >>> len(batch)
-    12
-    >>> batch.table["peak"][7], batch.table["length"][7], batch.table["warmup"][7]
-    (np.float64(0.2), np.int64(100), np.float64(0.05))
-    """
-    columns, fixed = _axes(axes)
-    places = np.indices([len(column) for column in columns.values()]).reshape(len(columns), -1)
-    columns = {name: columns[name][index] for name, index in zip(columns, places, strict=True)}
-    return _design(family, columns, fixed)
-
-
-def zipped(family: Callable[..., Schedule], /, **axes: Any) -> Batch:
-    """Makes a batch of the first values of all parameters, the second values, and so on.
-
-    Args:
-      family: what makes a schedule of parameters; see :func:`grid`.
-      **axes: for each parameter a list (or an array, or a range) of as many values as there are
-        members, or anything else for one that does not change.
-
-    Returns:
-      The batch. Its :attr:`Batch.table` has the parameters that were given as lists.
-
-    Raises:
-      TypeError: if the family returns something else than a schedule.
-      ValueError: if the lists are empty or not equally long, or what the family refuses.
-
-    >>> import jaxlr
-    >>> jaxlr.zipped(jaxlr.cosine_decay_schedule, init_value=[0.1, 0.2], decay_steps=[100, 50])
-    Batch of 2 schedules
-       init_value  decay_steps
-    0  0.1         100
-    1  0.2         50
-    """
-    columns, fixed = _axes(axes)
-    lengths = {name: len(column) for name, column in columns.items()}
-    if len(set(lengths.values())) > 1:
-        raise ValueError(f"The lists must be equally long, got {lengths}. jaxlr.grid combines all.")
-    return _design(family, columns, fixed)
-
-
-def _axes(axes: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Tells the parameters that change from those that do not."""
-    columns, fixed = {}, {}
-    for name, values in axes.items():
-        if isinstance(values, list | tuple | range) or np.ndim(values) > 0:
-            columns[name] = _column(values)
-            if len(columns[name]) == 0:
-                raise ValueError(f"`{name}` must have at least one value, got {values!r}.")
-        else:
-            fixed[name] = values
-    if not columns:
-        raise ValueError(f"One parameter at least must be a list of values, got {dict(axes)}.")
-    return columns, fixed
-
-
-def _design(
-    family: Callable[..., Schedule],
-    columns: Mapping[str, np.ndarray[Any, Any]],
-    fixed: Mapping[str, Any],
-) -> Batch:
-    together = _made_at_once(family, columns, fixed)
-    if together is not None:
-        return batched(together, columns)
-    members = []
-    for values in zip(*(column.tolist() for column in columns.values()), strict=True):
-        point = dict(zip(columns, values, strict=True))
-        members.append(family(**point, **fixed))
-        if not isinstance(members[-1], Schedule):
-            raise TypeError(f"`family` must return a schedule, got {members[-1]!r} for {point}.")
-    return stack(members, columns)
-
-
-def _made_at_once(
-    family: Any, columns: Mapping[str, np.ndarray[Any, Any]], fixed: Mapping[str, Any]
-) -> Schedule | None:
-    """All members of a family of scalars, made and checked together; None if they cannot be."""
-    if not isinstance(getattr(family, "family", None), Family):
-        return None
-    if not all(column.dtype.kind in "if" for column in columns.values()):
-        return None
-    first = family(**{name: column[0].item() for name, column in columns.items()}, **fixed)
-    if not all(isinstance(leaf, int | float) for leaf in first._leaves):
-        return None
-    try:
-        together: Schedule = family(**columns, **fixed)
-    except Exception:  # A check that wants single numbers; one by one, its error names the member.
-        return None
-    size = len(next(iter(columns.values())))
-    return jax.tree.map(lambda leaf: np.broadcast_to(leaf, (size,)), together)
-
-
-def _column(values: Any) -> np.ndarray[Any, Any]:
-    """A column of a table: of numbers, bools or texts if all entries are, else of objects."""
-    entries = list(map(_plain, np.asarray(values) if _is_known_array(values) else values))
-    if all(map(_is_number, entries)):
-        return np.asarray(entries)
-    if any(all(isinstance(x, kind) for x in entries) for kind in (bool | np.bool_, str)):
-        return np.asarray(entries)
-    column = np.empty(len(entries), object)
-    column[:] = entries
-    return column
-
-
-def _is_known_array(value: Any) -> bool:
-    return isinstance(value, jax.Array) and _numerics.known(value)
-
-
-def _plain(entry: Any) -> Any:
-    """An entry of a table; a number of JAX as one of NumPy."""
-    return np.asarray(entry)[()] if _is_known_array(entry) else entry
-
-
-def _is_number(entry: Any) -> bool:
-    return isinstance(entry, int | float | np.number) and not isinstance(entry, bool)
-
-
-def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray[Any, Any]]:
-    """A table of what several dicts have, with NaN where one has no such number."""
-    names = dict.fromkeys(name for row in rows for name in row)
-    return {name: _column(_filled([row.get(name) for row in rows])) for name in names}
-
-
-def _filled(entries: Sequence[Any]) -> Sequence[Any]:
-    present = [entry for entry in entries if entry is not None]
-    if all(map(_is_number, present)):
-        return [np.nan if entry is None else entry for entry in entries]
-    return entries
-
-
-def _concatenated(
-    tables: Sequence[Mapping[str, np.ndarray[Any, Any]]], lengths: Sequence[int]
-) -> dict[str, np.ndarray[Any, Any]]:
-    rows: list[dict[str, Any]] = []
-    for table, length in zip(tables, lengths, strict=True):
-        columns = [column.tolist() for column in table.values()]
-        entries = zip(*columns, strict=True) if columns else [()] * length
-        rows.extend(dict(zip(table, entry, strict=True)) for entry in entries)
-    return _columns(rows)
-
-
-def _checked(
-    table: Mapping[str, npt.ArrayLike] | None, length: int
-) -> dict[str, np.ndarray[Any, Any]] | None:
-    if not table and isinstance(table, Mapping | None):
-        return None
-    if not isinstance(table, Mapping) or not all(
-        isinstance(values, Iterable) for values in table.values()
-    ):
-        raise TypeError(
-            f"`table` must be a dict of columns with an entry for each schedule, got {table!r}."
-        )
-    columns = {name: _column(values) for name, values in table.items()}
-    for name, column in columns.items():
-        if len(column) != length:
-            raise ValueError(
-                f"`table` must have one entry for each schedule in {name!r}, got {len(column)} for "
-                f"{length} schedules."
-            )
-    return columns
-
-
-def _entry(value: Any) -> str:
-    if value is None or (isinstance(value, float) and np.isnan(value)):
-        return ""
-    text = value if isinstance(value, str) else _text.write(value)
-    text = " ".join(text.split())  # A row is a line.
-    return text if len(text) <= _MOST_WIDTH else f"{text[: _MOST_WIDTH - 2]} …"
