@@ -31,7 +31,7 @@ from jax.typing import ArrayLike
 
 from jaxlr import _numerics
 from jaxlr._files import write_whole
-from jaxlr.batch import Batch, stack
+from jaxlr.batch import Batch, _whole, stack
 from jaxlr.schedule import Schedule
 
 __all__ = ["Block", "blocks", "evaluate"]
@@ -122,13 +122,13 @@ def _evaluate(
         batch, out = batch[np.minimum(np.arange(whole), number - 1)], None
     elif out is not None and out.devices() != set(devices):
         raise ValueError(f"`out` must be on {devices} as the result, got one on {out.devices()}.")
+    spread, everywhere = _sharding(devices, "batch"), _sharding(devices, None)
+    put = functools.partial(_put, sharding=spread, number=len(devices))
+    stacks = jax.tree.map(put, batch._specialized())
+    if isinstance(counts, jax.Array):
+        counts = jax.device_put(counts, everywhere)
     # A mesh of the caller's does not take the place of this one.
     with jax.set_mesh(Mesh(np.asarray(devices), ("batch",))):
-        spread, everywhere = _sharding(devices, "batch"), _sharding(devices, None)
-        put = functools.partial(_put, sharding=spread, number=len(devices))
-        stacks = jax.tree.map(put, batch._specialized())
-        if isinstance(counts, jax.Array):
-            counts = jax.device_put(counts, everywhere)
         values: jax.Array = _compiled(devices[0].platform)(out, stacks, counts, spread, single)
         return values if len(batch) == number else values[:number]
 
@@ -157,7 +157,7 @@ def _put(leaf: Any, sharding: Sharding, number: int) -> jax.Array:
     """Puts a stacked leaf on the devices; on each the whole, where it has too few members."""
     if isinstance(sharding, NamedSharding) and np.shape(leaf)[0] % number:
         sharding = NamedSharding(sharding.mesh, PartitionSpec())
-    return jax.device_put(leaf, sharding)
+    return jax.device_put(_whole(leaf), sharding)
 
 
 @functools.cache

@@ -10,6 +10,7 @@ from jaxlr._numerics import (
     Double,
     Phase,
     as_float,
+    blend,
     double,
     exponential,
     half_cosine,
@@ -126,11 +127,11 @@ def _restarts(
         height = jnp.where(wave.is_over, 0.0, height)
         if shrinks == "range":
             share = wave.shrink * height
-            mean = share + floor * (1.0 - share)
+            mean = blend(1.0, floor, 1.0 - share, share)
         elif shrinks == "peak":
-            mean = wave.shrink * height + floor * (1.0 - height)
+            mean = blend(wave.shrink, floor, 1.0 - height, height)
         else:
-            mean = wave.shrink * (height + floor * (1.0 - height))
+            mean = wave.shrink * blend(1.0, floor, 1.0 - height, height)
         return as_float(init_value) * mean
 
     return by_cycle(value, count, growth, table, prepare)

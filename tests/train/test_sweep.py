@@ -181,7 +181,7 @@ def test_adaptive_schedules_listen_to_their_own_runs(monitor, runs_per_batch):
 
 
 @jaxlr.adaptive_schedule(start=lambda **parameters: jnp.inf)
-def halve_on_a_rise(memory, metric, scale, base, schedule: jaxlr.Base):
+def halve_at_a_rise(memory, metric, scale, base, schedule: jaxlr.Base):
     return metric, jnp.where(metric > memory, scale / 2, scale)
 
 
@@ -193,7 +193,7 @@ LISTENING = [
         jaxlr.piecewise_constant_schedule(0.1, {5: 0.5}), 0.5, patience=1, begin=3
     ),
     jaxlr.greedy(0.05, 0.001, 1.0, factor=0.7, patience=1, monitor="validation_mae"),
-    halve_on_a_rise(jaxlr.linear_schedule(0.0, 0.1, transition_steps=3)),
+    halve_at_a_rise(jaxlr.linear_schedule(0.0, 0.1, transition_steps=3)),
     jaxlr.reduce_on_plateau(0.2, 0.5, patience=1, threshold=0.5, monitor="validation_loss"),
     0.03,
     jaxlr.reduce_on_plateau(jaxlr.piecewise_constant_schedule(0.1, {5: 0.5, 9: 2.0}), patience=2),
@@ -228,7 +228,7 @@ def test_several_kinds_are_one_program_whatever_their_numbers_are():
     changed = [
         LISTENING[1].replace(begin=5),
         LISTENING[2].replace(factor=0.8, patience=2, max_value=0.1),
-        halve_on_a_rise(jaxlr.linear_schedule(0.1, 0.2, transition_steps=9)),
+        halve_at_a_rise(jaxlr.linear_schedule(0.1, 0.2, transition_steps=9)),
     ]
     train([0.1, *changed, *LISTENING[4:]])
     assert before == TRACES
@@ -260,7 +260,7 @@ def test_several_kinds_with_halving_and_early_stopping(runs_per_batch):
 
 
 def test_several_kinds_of_another_hyperparameter():
-    decays = [0.1, jaxlr.reduce_on_plateau(0.5, 0.5, patience=1), halve_on_a_rise(0.5)]
+    decays = [0.1, jaxlr.reduce_on_plateau(0.5, 0.5, patience=1), halve_at_a_rise(0.5)]
     result = train(optimizer=optax.adamw, hyperparameters={"weight_decay": decays})
     for index, (schedule, decay) in enumerate(zip(PEAKS, decays, strict=True)):
         decay = jnp.float32(decay) if index == 0 else decay
@@ -450,7 +450,7 @@ def test_the_picture_has_the_rates_that_were_used():
     result = train([LISTENING[3], 1e30], optimizer=optax.sgd, epochs=3, seeds=2)
     left, right = result.plot("loss").axes
     drawn = {line.get_label(): line for line in left.get_lines()}
-    (label,) = (label for label in drawn if "halve_on_a_rise" in label)
+    (label,) = (label for label in drawn if "halve_at_a_rise" in label)
     np.testing.assert_array_equal(drawn[label].get_ydata(), result.rates[0].mean(axis=0))
     assert drawn[label].get_xdata().tolist() == list(range(18))
     (line,) = (line for line in right.get_lines() if line.get_label() == label)
