@@ -128,13 +128,9 @@ def _instants(first: Any, growth: Any) -> tuple[Instant, Instant]:
 
 
 def by_cycle(
-    formula: Callable[[jax.Array, Any], Any],
-    count: ArrayLike,
-    growth: ArrayLike,
-    table: Table,
-    prepare: Callable[[Cycle], Any] = lambda cycle: cycle,
+    formula: Callable[[jax.Array, Cycle], Any], count: ArrayLike, growth: ArrayLike, table: Table
 ) -> Any:
-    """Evaluates ``formula(count, prepare(cycle))``, each count with its cycle, where they grow.
+    """Evaluates ``formula(count, cycle)``, each count with its cycle, where they grow.
 
     With a growth of 1 there may be more cycles than the table has; they are counted. For the rest
     see :func:`jaxlr._intervals.by_interval`.
@@ -143,23 +139,20 @@ def by_cycle(
     starts, lengths = (Instant(*map(jnp.asarray, column)) for column in table[1:])
     numbers = jnp.arange(_CYCLES, dtype=count.dtype)
 
-    def prepared(row: tuple[jax.Array, Instant, Instant]) -> tuple[jax.Array, Any]:
+    def prepare(row: tuple[jax.Array, Instant, Instant]) -> Cycle:
         number, start, length = row
-        return number, prepare(Cycle(number, start, later(start, length)))
+        return Cycle(number, start, later(start, length))
 
-    def value(count: jax.Array, entry: tuple[jax.Array, Any]) -> Any:
-        number, cycle = entry
-        beyond = (as_float(growth) == 1.0) & (number == _CYCLES - 1)
-        counted = prepare(cycle_of(count, table.first))
-        chosen = jax.tree.map(lambda x, y: jnp.where(beyond, *as_steps(x, y)), counted, cycle)
-        return formula(count, chosen)
-
-    def before_last(count: jax.Array, entry: tuple[jax.Array, Any]) -> Any:
-        return formula(count, entry[1])
+    def value(count: jax.Array, cycle: Cycle) -> Any:
+        beyond = (as_float(growth) == 1.0) & (cycle.number == _CYCLES - 1)
+        counted = cycle_of(count, table.first)
+        return formula(
+            count, jax.tree.map(lambda x, y: jnp.where(beyond, *as_steps(x, y)), counted, cycle)
+        )
 
     others = jax.tree.map(lambda x: x[1:], starts)
     columns = numbers, starts, lengths
-    return by_interval(value, others, count, columns, prepare=prepared, before_last=before_last)
+    return by_interval(value, others, count, columns, prepare=prepare, before_last=formula)
 
 
 def at_most(number: jax.Array, cycles: ArrayLike | None) -> tuple[jax.Array, jax.Array]:

@@ -5,6 +5,7 @@ the many counts of a curve, that would cost more than all else; but counts that 
 lie in few pieces, which are looked up once for hundreds of counts.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -82,11 +83,11 @@ def by_interval(
         """The values where there are at most so many boundaries within each block."""
 
         def values() -> Any:
-            places = jnp.minimum(first + jnp.arange(within + 1)[:, None], boundaries.size)
+            places = jnp.minimum(first[:, None] + jnp.arange(within + 1), boundaries.size)
             nearby = prepare(_rows(columns, places))
             # What comes next where there are no more boundaries makes no difference.
-            ends = jnp.append(boundaries, largest(boundaries.dtype))[places[:-1]]
-            ends, nearby = jax.tree.map(lambda x: x[..., None], (ends, nearby))
+            ends = jnp.append(boundaries, largest(boundaries.dtype))[places[:, :-1]]
+            ends, nearby = jax.tree.map(lambda x: x.T[..., None], (ends, nearby))
             return (before_last or formula)(blocks, _compared(blocks, ends, nearby, side))
 
         return values
@@ -127,15 +128,20 @@ def _rows(columns: Any, index: jax.Array) -> Any:
 
 
 def _compared(count: jax.Array, boundaries: jax.Array, columns: Any, side: Side) -> Any:
-    """The entries after the last boundary that each count has passed."""
-    entries = jax.tree.map(lambda column: jnp.broadcast_to(column[0], count.shape), columns)
-    for i, boundary in enumerate(boundaries):
+    """The entries after the last boundary that each count has passed: a bisection of selections."""
+
+    def between(first: int, last: int) -> Any:
+        if first == last:
+            return jax.tree.map(
+                lambda column: jnp.broadcast_to(column[first], count.shape), columns
+            )
+        middle = (first + last + 1) // 2
+        boundary = boundaries[middle - 1]
         passed = count >= boundary if side == "right" else count > boundary
-        following = jax.tree.map(lambda column, i=i: column[i + 1], columns)
-        entries = jax.tree.map(
-            lambda new, old, passed=passed: jnp.where(passed, new, old), following, entries
-        )
-    return entries
+        choose = functools.partial(jnp.where, passed)
+        return jax.tree.map(choose, between(middle, last), between(first, middle - 1))
+
+    return between(0, boundaries.shape[0])
 
 
 def _blocks(counts: jax.Array) -> jax.Array:

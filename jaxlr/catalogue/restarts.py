@@ -1,6 +1,6 @@
 """Schedules that start over in cycles which may grow and shrink."""
 
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -8,9 +8,7 @@ import jax.numpy as jnp
 from jaxlr._cycles import Cycle, at_most, by_cycle, cycle_table
 from jaxlr._numerics import (
     Double,
-    Phase,
     as_float,
-    blend,
     double,
     exponential,
     half_cosine,
@@ -113,34 +111,22 @@ def _restarts(
     cycles: Period | None = None,
 ) -> jax.Array:
     """The expanded form: finds the cycle, and evaluates it at its own count."""
-    floor = as_float(alpha)
 
-    def prepare(cycle: Cycle) -> _Wave:
-        number, is_over = at_most(cycle.number, cycles)
+    def value(count: jax.Array, cycle: Cycle) -> jax.Array:
         top = later(cycle.begin, instant(warmup_steps))
-        rise, fall = phase(cycle.begin, top), phase(top, cycle.end)
-        return _Wave(rise, fall, exponential(number, rate), is_over)
-
-    def value(count: jax.Array, wave: _Wave) -> jax.Array:
-        rise, fall = progress_in(count, wave.rise), progress_in(count, wave.fall)
-        height = jnp.where(rise.remaining > 0.0, rise.elapsed, half_cosine(fall.remaining))
-        height = jnp.where(wave.is_over, 0.0, height)
+        rise = progress_in(count, phase(cycle.begin, top))
+        fall = progress_in(count, phase(top, cycle.end))
+        wave = jnp.where(rise.remaining > 0.0, rise.elapsed, half_cosine(fall.remaining))
+        number, is_over = at_most(cycle.number, cycles)
+        wave = jnp.where(is_over, 0.0, wave)
+        shrink, floor = exponential(number, rate), as_float(alpha)
         if shrinks == "range":
-            share = wave.shrink * height
-            mean = blend(1.0, floor, 1.0 - share, share)
+            share = shrink * wave
+            mean = share + floor * (1.0 - share)
         elif shrinks == "peak":
-            mean = blend(wave.shrink, floor, 1.0 - height, height)
+            mean = shrink * wave + floor * (1.0 - wave)
         else:
-            mean = wave.shrink * blend(1.0, floor, 1.0 - height, height)
+            mean = shrink * (wave + floor * (1.0 - wave))
         return as_float(init_value) * mean
 
-    return by_cycle(value, count, growth, table, prepare)
-
-
-class _Wave(NamedTuple):
-    """A cycle as a line up and half a cosine wave down."""
-
-    rise: Phase
-    fall: Phase
-    shrink: jax.Array
-    is_over: jax.Array
+    return by_cycle(value, count, growth, table)

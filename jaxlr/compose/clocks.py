@@ -206,13 +206,10 @@ def _growing_cycles(
     table: Any,
     cycles: Period | None = None,
 ) -> ArrayLike:
-    def prepare(cycle: Cycle) -> Any:
+    def place(count: jax.Array, cycle: Cycle) -> tuple[jax.Array, jax.Array]:
         number, is_over = at_most(cycle.number, cycles)
-        return phase(cycle.begin, cycle.end), exponential(number, rate), is_over
+        part = progress_in(count, phase(cycle.begin, cycle.end)).elapsed
+        return jnp.where(is_over, 1.0, part), exponential(number, rate)
 
-    def place(count: jax.Array, entry: Any) -> tuple[jax.Array, jax.Array]:
-        own, scale, is_over = entry
-        return jnp.where(is_over, 1.0, progress_in(count, own).elapsed), scale
-
-    part, scale = by_cycle(place, count, growth, table, prepare)
+    part, scale = by_cycle(place, count, growth, table)
     return scale * as_float(schedule(as_float(period) * part))
