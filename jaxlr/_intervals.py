@@ -11,13 +11,14 @@ from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jax.custom_batching import custom_vmap
 from jax.typing import ArrayLike
 
-from jaxlr._numerics import Instant, as_float, as_number, as_steps, is_integer, largest
+from jaxlr._numerics import Instant, as_float, as_number, as_steps, is_integer, largest, on_host
 
-__all__ = ["by_interval", "interval"]
+__all__ = ["by_interval", "counts_before", "interval"]
 
 Side = Literal["right", "left"]
 
@@ -30,10 +31,10 @@ _LONG = 4096
 _BLOCK = 384
 """How many counts at least share it."""
 
-_WITHIN = (6, 20, 96)
+_WITHIN = (4, 16, 96)
 """So many boundaries within a block of counts are compared with: the fewest that suffice."""
 
-_MOST_BYTES = 390
+_MOST_BYTES = 450
 """How much there may be to choose from for a count."""
 
 
@@ -61,8 +62,10 @@ def by_interval(
       before_last: a cheaper formula, that holds for counts before the last boundary.
     """
     if isinstance(boundaries, Instant):
-        boundaries, side = _counts_before(boundaries, count)
-    boundaries, count = as_steps(boundaries, count)
+        limits, side = _limits(boundaries, count)
+    else:
+        limits = boundaries
+    boundaries, count = as_steps(limits, count)
     columns = jax.tree.map(jnp.asarray, columns)
 
     def value_of(count: jax.Array) -> Any:
@@ -83,11 +86,11 @@ def by_interval(
         """The values where there are at most so many boundaries within each block."""
 
         def values() -> Any:
-            places = jnp.minimum(first[:, None] + jnp.arange(within + 1), boundaries.size)
+            places = jnp.minimum(first[:, None] + jnp.arange(within + 1)[None], boundaries.size)
             nearby = prepare(_rows(columns, places))
-            # What comes next where there are no more boundaries makes no difference.
-            ends = jnp.append(boundaries, largest(boundaries.dtype))[places[:, :-1]]
-            ends, nearby = jax.tree.map(lambda x: x.T[..., None], (ends, nearby))
+            # Where there are no more boundaries, the last entry comes after the last one again.
+            ends = _rows(boundaries, jnp.minimum(places[:, :-1], boundaries.size - 1))
+            ends, nearby = jax.tree.map(lambda x: x[:, None], (ends, nearby))
             return (before_last or formula)(blocks, _compared(blocks, ends, nearby, side))
 
         return values
@@ -113,18 +116,27 @@ def interval(boundaries: ArrayLike, count: ArrayLike, side: Side = "right") -> j
     return jnp.searchsorted(boundaries, count, side=side, method=method)
 
 
-def _counts_before(times: Instant, count: ArrayLike) -> tuple[jax.Array, Side]:
+def _limits(times: Instant, count: ArrayLike) -> tuple[Any, Side]:
     """Boundaries of the given kind of counts, and the side on which they lie of these times."""
-    steps, part = jnp.asarray(times.whole), as_float(times.part)
-    if not is_integer(as_number(count)):
-        return as_float(steps) + part, "right"
-    most = largest(steps.dtype)
-    never = (steps == most) & (part >= 0.0)  # It is beyond every integer.
-    return jnp.where(never, most, jnp.where(part > 0.0, steps, steps - 1)), "left"
+    if is_integer(as_number(count)):
+        return counts_before(times), "left"
+    return as_float(times.whole) + as_float(times.part), "right"
+
+
+def counts_before(times: Instant) -> Any:
+    """The last whole count before each of some times."""
+    whole, part = as_number(times.whole), as_float(times.part)
+    array: Any = np if on_host(whole, part) else jnp
+    most = largest(whole.dtype)
+    never = (whole == most) & (part >= 0.0)  # It is beyond every integer.
+    return array.where(never, most, array.where(part > 0.0, whole, whole - 1))
 
 
 def _rows(columns: Any, index: jax.Array) -> Any:
-    return jax.tree.map(lambda column: column[index], columns)
+    """The entries at places that there are."""
+    return jax.tree.map(
+        lambda x: x.at[index].get(mode="promise_in_bounds", wrap_negative_indices=False), columns
+    )
 
 
 def _compared(count: jax.Array, boundaries: jax.Array, columns: Any, side: Side) -> Any:
@@ -133,15 +145,15 @@ def _compared(count: jax.Array, boundaries: jax.Array, columns: Any, side: Side)
     def between(first: int, last: int) -> Any:
         if first == last:
             return jax.tree.map(
-                lambda column: jnp.broadcast_to(column[first], count.shape), columns
+                lambda column: jnp.broadcast_to(column[..., first], count.shape), columns
             )
         middle = (first + last + 1) // 2
-        boundary = boundaries[middle - 1]
+        boundary = boundaries[..., middle - 1]
         passed = count >= boundary if side == "right" else count > boundary
         choose = functools.partial(jnp.where, passed)
         return jax.tree.map(choose, between(middle, last), between(first, middle - 1))
 
-    return between(0, boundaries.shape[0])
+    return between(0, boundaries.shape[-1])
 
 
 def _blocks(counts: jax.Array) -> jax.Array:

@@ -53,6 +53,7 @@ __all__ = [
     "later",
     "leading_digits",
     "log",
+    "most_exponent",
     "on_host",
     "per_step",
     "phase",
@@ -63,6 +64,7 @@ __all__ = [
     "sine",
     "stack",
     "total",
+    "unit",
     "whole_periods",
 ]
 
@@ -197,8 +199,8 @@ def either_progress(
     first = count < steps
     left = jnp.maximum(jnp.where(first, steps, jnp.maximum(end, steps)) - count, zero)
     length = jnp.where(first, steps, _length(second))
-    unit = jnp.where(first, _unit(_length(steps)), _unit(_length(second)))
-    return first, _fractions(length - left, left, unit)
+    scale = jnp.where(first, _unit(_length(steps)), _unit(_length(second)))
+    return first, _fractions(length - left, left, scale)
 
 
 def _length(steps: jax.Array) -> jax.Array:
@@ -206,11 +208,24 @@ def _length(steps: jax.Array) -> jax.Array:
     return jnp.where(steps > 0, steps, jnp.ones_like(steps))
 
 
-def _unit(length: jax.Array) -> jax.Array:
-    """``1 / length``, rounded so that its product with the length is not below 1."""
-    unit = 1.0 / as_float(length)
+def _unit(length: ArrayLike) -> Any:
+    """``1 / length`` of a positive length, rounded so that its product with it is not below 1."""
+    steps = as_float(length)
+    unit = 1.0 / steps
     next_unit = unit + unit * np.finfo(float_dtype()).epsneg
-    return jnp.where(unit * as_float(length) < 1.0, next_unit, unit)
+    return _array(steps).where(unit * steps < 1.0, next_unit, unit)
+
+
+def unit(length: ArrayLike) -> Any:
+    """``1 / length`` in the same way; for no length 2**100, as it is over once any time passed."""
+    array, steps = _array(length), as_float(length)
+    positive = steps > 0.0
+    return array.where(positive, _unit(array.where(positive, steps, 1.0)), 2.0**100)
+
+
+def _array(value: ArrayLike) -> Any:
+    """What computes with a value: NumPy with one of the host, else JAX."""
+    return np if on_host(value) else jnp
 
 
 def _fractions(done: jax.Array, left: jax.Array, unit: jax.Array) -> Progress:
@@ -263,7 +278,7 @@ def since(count: ArrayLike, time: Instant) -> jax.Array:
 
 
 class Phase(NamedTuple):
-    """A phase whose ends may lie between two counts, and ``1 / length``."""
+    """A phase whose ends may lie between two counts, and the :func:`unit` of its length."""
 
     begin: Instant
     end: Instant
@@ -274,16 +289,14 @@ def phase(begin: Instant, end: Instant) -> Phase:
     """The phase from one time to another; one of length zero (or less) is over at its end."""
     start, stop = as_steps(begin.whole, end.whole)
     length = as_float(stop - start) + (as_float(end.part) - as_float(begin.part))
-    return Phase(begin, end, inverse(length))
+    return Phase(begin, end, unit(length))
 
 
 def progress_in(count: ArrayLike, phase: Phase) -> Progress:
     """:func:`progress` of a phase whose ends may lie between two counts."""
     done, left = since(count, phase.begin), -since(count, phase.end)
-    over, started = left <= 0.0, done > 0.0
-    elapsed = jnp.where(started, jnp.minimum(done * phase.unit, 1.0), 0.0)
-    remaining = jnp.where(started, jnp.minimum(left * phase.unit, 1.0), 1.0)
-    return Progress(jnp.where(over, 1.0, elapsed), jnp.where(over, 0.0, remaining))
+    elapsed, remaining = (jnp.clip(part * phase.unit, 0.0, 1.0) for part in (done, left))
+    return Progress(jnp.where(left > 0.0, elapsed, 1.0), remaining)
 
 
 def whole_periods(count: ArrayLike, period: ArrayLike) -> jax.Array:
@@ -464,6 +477,11 @@ def product(count: jax.Array, factor: Double) -> tuple[jax.Array, jax.Array]:
     return count_high * factor.high, count_low * factor.high + rounded * factor.low
 
 
+def most_exponent() -> float:
+    """The largest whole number to which e can be raised."""
+    return 709.0 if float_dtype() == jnp.float64 else 88.0
+
+
 def exponential(count: ArrayLike, slope: Double) -> jax.Array:
     """``exp(count * slope)``, with a relative error of 3e-7 however long the exponent.
 
@@ -472,13 +490,14 @@ def exponential(count: ArrayLike, slope: Double) -> jax.Array:
     """
     count = jnp.asarray(as_number(count))
     whole = slope.high + slope.low
+    most = most_exponent()
     if float_dtype() == jnp.float64:
-        return jnp.exp(jnp.minimum(as_float(count) * whole, 709.0))
+        return jnp.exp(jnp.minimum(as_float(count) * whole, most))
     high, low = _split(count, whole)
     main = high * slope.high
     rest = low * whole + high * slope.low
-    exponent = jnp.minimum(main + rest, 88.0)
-    correction = jnp.where(exponent < 88.0, (main - exponent) + rest, 0.0)
+    exponent = jnp.minimum(main + rest, most)
+    correction = jnp.where(exponent < most, (main - exponent) + rest, 0.0)
     return jnp.exp(exponent) * (1.0 + correction)
 
 
