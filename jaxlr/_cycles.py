@@ -5,6 +5,7 @@ begins are in a table, since a logarithm would be rounded at just the counts whe
 into the next.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -14,24 +15,38 @@ import numpy as np
 from jax import lax
 from jax.typing import ArrayLike
 
-from jaxlr._intervals import by_interval
+from jaxlr._intervals import by_interval, counts_before
 from jaxlr._numerics import (
     Double,
     Instant,
     as_float,
     as_steps,
     double,
+    exponential,
     instant,
     inverse,
+    is_integer,
     largest,
-    later,
+    log,
+    most_exponent,
     on_host,
     product,
     since,
     total,
+    unit,
 )
 
-__all__ = ["Cycle", "Length", "Table", "at_most", "by_cycle", "cycle_of", "cycle_table", "length"]
+__all__ = [
+    "Cycle",
+    "Entry",
+    "Length",
+    "Table",
+    "at_most",
+    "by_cycle",
+    "cycle_of",
+    "cycle_table",
+    "length",
+]
 
 _CYCLES = 256
 """How many cycles of growing length there may be; with the factor 1.1 they last 2**31 steps."""
@@ -96,24 +111,66 @@ def _begin(number: jax.Array, length: Length) -> Instant:
 
 
 class Table(NamedTuple):
-    """When each cycle begins and how long it is, where they grow."""
+    """What is known of each of some cycles that grow."""
 
     first: Length
-    starts: Instant
-    lengths: Instant
+    """The length of the first one."""
+    growth: Any
+    """How many times as long each is as the one before."""
+    rate: Double
+    """The logarithm of what is multiplied from one to the next."""
+    ends: Instant
+    lasts: Any
+    """The last count in each but the last."""
+    units: Any
+    """``1 / length`` of the part after the delay."""
+    powers: Any
+    """What has been multiplied."""
 
 
-def cycle_table(first: ArrayLike, growth: ArrayLike) -> Table:
-    """The cycles of which number ``i`` is ``first * growth ** i`` long; exact if all are whole."""
-    return Table(length(first), *_instants(first, growth))
+class Entry(NamedTuple):
+    """What is known of the cycle that a count is in."""
+
+    cycle: Cycle
+    unit: jax.Array
+    power: jax.Array
 
 
-def _instants(first: Any, growth: Any) -> tuple[Instant, Instant]:
+def cycle_table(
+    first: ArrayLike,
+    growth: ArrayLike,
+    factor: ArrayLike,
+    cycles: ArrayLike | None = None,
+    delay: ArrayLike = 0,
+) -> Table:
+    """The cycles of which number ``i`` is ``first * growth ** i`` long; exact if all are whole.
+
+    Args:
+      first: the length of the first one.
+      growth: the ratio of two lengths, at least 1.
+      factor: what is multiplied from one to the next.
+      cycles: after so many of them nothing is multiplied any more; None is for ever.
+      delay: the number of steps at the start of each that its ``unit`` leaves out.
+    """
+    ends = _ends(first, growth)
+    starts = _starts(ends)
+    whole, part = as_float(ends.whole - starts.whole), as_float(ends.part) - as_float(starts.part)
+    return Table(
+        length(first),
+        as_float(growth),
+        double(log(factor)),
+        ends,
+        counts_before(Instant(*(end[:-1] for end in ends))),
+        unit(whole + part - as_float(delay)),
+        _powers(factor, cycles),
+    )
+
+
+def _ends(first: Any, growth: Any) -> Instant:
     if on_host(first, growth):
         with np.errstate(over="ignore"):
             powers = np.power(np.float64(growth), np.arange(_CYCLES))
-            lengths = np.minimum(np.float64(first) * powers, 2.0**60)
-        return instant(np.append(0.0, np.cumsum(lengths[:-1]))), instant(lengths)
+            return instant(np.cumsum(np.minimum(np.float64(first) * powers, 2.0**60)))
     factors = jnp.full(_CYCLES, as_float(growth)).at[0].set(as_float(first))
     lengths = lax.associative_scan(lambda x, y: jnp.minimum(x * y, 2.0**60), factors)
     # Whole steps and parts are added up apart, so that no sum needs more digits than there are.
@@ -122,37 +179,51 @@ def _instants(first: Any, growth: Any) -> tuple[Instant, Instant]:
     far = 2.0**31 - 128.0  # The last float32 that an int32 can hold.
     sums = jnp.cumsum(jnp.minimum(whole, far).astype(rest.whole.dtype)) + rest.whole
     late = jnp.cumsum(whole) >= far
-    ends = jnp.where(late, largest(sums.dtype), sums), jnp.where(late, 0.0, rest.part)
-    starts = (jnp.append(jnp.zeros_like(end[:1]), end[:-1]) for end in ends)
-    return Instant(*starts), instant(lengths)
+    return Instant(jnp.where(late, largest(sums.dtype), sums), jnp.where(late, 0.0, rest.part))
+
+
+def _starts(ends: Instant) -> Instant:
+    array: Any = np if on_host(*ends) else jnp
+    zero = np.zeros(1, np.int32)
+    return Instant(*(array.concatenate([zero.astype(end.dtype), end[:-1]]) for end in ends))
+
+
+def _powers(factor: ArrayLike, cycles: ArrayLike | None) -> Any:
+    if on_host(factor, cycles):
+        last: Any = _CYCLES if cycles is None else np.asarray(cycles) - 1
+        numbers = np.minimum(np.arange(_CYCLES), last)
+        return np.exp(np.minimum(numbers * log(factor), most_exponent()))
+    return exponential(at_most(jnp.arange(_CYCLES), cycles)[0], double(log(factor)))
 
 
 def by_cycle(
-    formula: Callable[[jax.Array, Cycle], Any], count: ArrayLike, growth: ArrayLike, table: Table
+    formula: Callable[[jax.Array, Entry], Any],
+    count: ArrayLike,
+    table: Table,
+    cycles: ArrayLike | None = None,
 ) -> Any:
-    """Evaluates ``formula(count, cycle)``, each count with its cycle, where they grow.
+    """Evaluates ``formula(count, entry)``, each count with what is known of its cycle.
 
     With a growth of 1 there may be more cycles than the table has; they are counted. For the rest
     see :func:`jaxlr._intervals.by_interval`.
     """
     (count,) = as_steps(count)
-    starts, lengths = (Instant(*map(jnp.asarray, column)) for column in table[1:])
+    table = jax.tree.map(jnp.asarray, table)
     numbers = jnp.arange(_CYCLES, dtype=count.dtype)
+    rows = Entry(Cycle(numbers, _starts(table.ends), table.ends), table.units, table.powers)
 
-    def prepare(row: tuple[jax.Array, Instant, Instant]) -> Cycle:
-        number, start, length = row
-        return Cycle(number, start, later(start, length))
+    def value(count: jax.Array, entry: Entry) -> Any:
+        beyond = (table.growth == 1.0) & (entry.cycle.number == _CYCLES - 1)
+        cycle = cycle_of(count, table.first)
+        power = exponential(at_most(cycle.number, cycles)[0], table.rate)
+        choose = functools.partial(jnp.where, beyond)
+        counted = Entry(cycle, entry.unit, power)
+        return formula(count, jax.tree.map(lambda x, y: choose(*as_steps(x, y)), counted, entry))
 
-    def value(count: jax.Array, cycle: Cycle) -> Any:
-        beyond = (as_float(growth) == 1.0) & (cycle.number == _CYCLES - 1)
-        counted = cycle_of(count, table.first)
-        return formula(
-            count, jax.tree.map(lambda x, y: jnp.where(beyond, *as_steps(x, y)), counted, cycle)
-        )
-
-    others = jax.tree.map(lambda x: x[1:], starts)
-    columns = numbers, starts, lengths
-    return by_interval(value, others, count, columns, prepare=prepare, before_last=formula)
+    if is_integer(count):
+        return by_interval(value, table.lasts, count, rows, side="left", before_last=formula)
+    ends = jax.tree.map(lambda x: x[:-1], table.ends)
+    return by_interval(value, ends, count, rows, before_last=formula)
 
 
 def at_most(number: jax.Array, cycles: ArrayLike | None) -> tuple[jax.Array, jax.Array]:

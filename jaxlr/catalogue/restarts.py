@@ -4,17 +4,16 @@ from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from jaxlr._cycles import Cycle, at_most, by_cycle, cycle_table
+from jaxlr._cycles import Entry, at_most, by_cycle, cycle_table
 from jaxlr._numerics import (
-    Double,
+    Phase,
     as_float,
-    double,
-    exponential,
     half_cosine,
     instant,
     later,
-    log,
+    on_host,
     phase,
     progress_in,
 )
@@ -86,15 +85,15 @@ def cosine_restarts_schedule(
       ``shrinks="all"``; ``cosine_with_restarts`` of transformers has ``t_mul=1`` and the length
       divided by ``cycles``.
     """
+    # Only where there is a warm-up, it is worth its time.
+    has_warmup = not on_host(warmup_steps) or np.any(np.asarray(warmup_steps) > 0)
     return _restarts(
         init_value,
-        t_mul,
-        double(log(m_mul)),
         alpha,
-        warmup_steps,
         shrinks,
-        cycle_table(first_decay_steps, t_mul),
+        cycle_table(first_decay_steps, t_mul, m_mul, cycles, warmup_steps),
         cycles,
+        warmup_steps if has_warmup else None,
     )
 
 
@@ -102,24 +101,24 @@ def cosine_restarts_schedule(
 def _restarts(
     count: jax.Array,
     init_value: Value,
-    growth: Value,
-    rate: Double,
     alpha: Value,
-    warmup_steps: Steps,
     shrinks: str,
     table: Any,
     cycles: Period | None = None,
+    warmup_steps: Steps | None = None,
 ) -> jax.Array:
     """The expanded form: finds the cycle, and evaluates it at its own count."""
 
-    def value(count: jax.Array, cycle: Cycle) -> jax.Array:
-        top = later(cycle.begin, instant(warmup_steps))
-        rise = progress_in(count, phase(cycle.begin, top))
-        fall = progress_in(count, phase(top, cycle.end))
-        wave = jnp.where(rise.remaining > 0.0, rise.elapsed, half_cosine(fall.remaining))
-        number, is_over = at_most(cycle.number, cycles)
-        wave = jnp.where(is_over, 0.0, wave)
-        shrink, floor = exponential(number, rate), as_float(alpha)
+    def value(count: jax.Array, entry: Entry) -> jax.Array:
+        number, begin, end = entry.cycle
+        top = begin if warmup_steps is None else later(begin, instant(warmup_steps))
+        wave = half_cosine(progress_in(count, Phase(top, end, entry.unit)).remaining)
+        if warmup_steps is not None:
+            rise = progress_in(count, phase(begin, top))
+            wave = jnp.where(rise.remaining > 0.0, rise.elapsed, wave)
+        if cycles is not None:
+            wave = jnp.where(at_most(number, cycles)[1], 0.0, wave)
+        shrink, floor = entry.power, as_float(alpha)
         if shrinks == "range":
             share = shrink * wave
             mean = share + floor * (1.0 - share)
@@ -129,4 +128,4 @@ def _restarts(
             mean = shrink * (wave + floor * (1.0 - wave))
         return as_float(init_value) * mean
 
-    return by_cycle(value, count, growth, table)
+    return by_cycle(value, count, table, cycles)

@@ -6,9 +6,10 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from jaxlr._cycles import Cycle, at_most, by_cycle, cycle_table
+from jaxlr._cycles import Entry, at_most, by_cycle, cycle_table
 from jaxlr._numerics import (
     Double,
+    Phase,
     as_float,
     as_steps,
     double,
@@ -16,11 +17,10 @@ from jaxlr._numerics import (
     inverse,
     largest,
     log,
-    phase,
     progress_in,
     whole_periods,
 )
-from jaxlr._parameters import Growth, Number, Period, Positive, Value
+from jaxlr._parameters import Growth, Number, Period, Positive
 from jaxlr.compose.wrapping import AnySchedule
 from jaxlr.schedule import Schedule, schedule
 
@@ -176,10 +176,10 @@ def repeat_schedule(
       ``Loop`` of ParameterSchedulers.jl; with the cosine it is
       :func:`jaxlr.cosine_restarts_schedule`.
     """
-    rate = double(log(m_mul))
     if t_mul is None:
-        return _even_cycles(schedule, period, rate, cycles)
-    return _growing_cycles(schedule, period, t_mul, rate, cycle_table(period, t_mul), cycles)
+        return _even_cycles(schedule, period, double(log(m_mul)), cycles)
+    table = cycle_table(period, t_mul, m_mul, cycles)
+    return _growing_cycles(schedule, period, table, cycles)
 
 
 @schedule
@@ -201,15 +201,13 @@ def _growing_cycles(
     count: jax.Array,
     schedule: AnySchedule,
     period: Period,
-    growth: Value,
-    rate: Double,
     table: Any,
     cycles: Period | None = None,
 ) -> ArrayLike:
-    def place(count: jax.Array, cycle: Cycle) -> tuple[jax.Array, jax.Array]:
-        number, is_over = at_most(cycle.number, cycles)
-        part = progress_in(count, phase(cycle.begin, cycle.end)).elapsed
-        return jnp.where(is_over, 1.0, part), exponential(number, rate)
+    def value(count: jax.Array, entry: Entry) -> jax.Array:
+        number, begin, end = entry.cycle
+        part = progress_in(count, Phase(begin, end, entry.unit)).elapsed
+        part = jnp.where(at_most(number, cycles)[1], 1.0, part)
+        return entry.power * as_float(schedule(as_float(period) * part))
 
-    part, scale = by_cycle(place, count, growth, table)
-    return scale * as_float(schedule(as_float(period) * part))
+    return by_cycle(value, count, table, cycles)
