@@ -290,6 +290,8 @@ def train_epoch(
         indices, values = at
         batch = jax.tree.map(lambda array: array[indices], data)
         (value, means), gradient = value_and_gradient(state.params, batch)
+        # Where the optimizer squares the gradient too, XLA would store the squares for both.
+        norm = optax.tree.norm(_widen(lax.optimization_barrier(gradient)))
         gradient = _widen(gradient)
         used = state.opt_state._replace(hyperparams=state.opt_state.hyperparams | values)
         changes, opt_state = update(gradient, used, _widen(state.params), value=_widen(value))
@@ -297,7 +299,7 @@ def train_epoch(
         record = _merge(
             {"step": state.opt_state.count},
             opt_state.hyperparams,
-            {"loss": value, "gradient_norm": optax.tree.norm(gradient)},
+            {"loss": value, "gradient_norm": norm},
             means,
         )
         return TrainState(params, opt_state), _widen(record)
