@@ -110,15 +110,24 @@ _PARTS, _WHOLE = PartitionSpec("run"), PartitionSpec()
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
-def _start(program: Program, init: Init, hyperparameters: Any, keys: jax.Array) -> TrainState:
+def _start(
+    program: Program, init: Init, hyperparameters: Any, seeds: jax.Array, keys: jax.Array
+) -> TrainState:
     """The state of all slots before the first update."""
 
-    def start(hyperparameters: Any, keys: jax.Array) -> TrainState:
-        return lax.map(
-            lambda of: epoch.start(init, program.optimizer, *of), (hyperparameters, keys)
-        )
+    def start(hyperparameters: Any, seeds: jax.Array, keys: jax.Array) -> TrainState:
+        # Runs of one seed begin alike: their parameters are drawn only once.
+        drawn = lax.map(init, keys) if len(keys) < len(seeds) else None
 
-    state: TrainState = program.distributed(start, _PARTS, _PARTS)(hyperparameters, keys)
+        def start_run(of: tuple[Any, jax.Array]) -> TrainState:
+            hyperparameters, seed = of
+            draw = init if drawn is None else lambda key: _of(drawn, seed)
+            return epoch.start(draw, program.optimizer, hyperparameters, keys[seed])
+
+        return lax.map(start_run, (hyperparameters, seeds))
+
+    begin = program.distributed(start, _PARTS, _PARTS, _WHOLE)
+    state: TrainState = begin(hyperparameters, seeds, keys)
     return state
 
 
@@ -436,7 +445,7 @@ class Trainer:
     def _first_arguments(self, slots: Array) -> tuple[Any, ...]:
         values = self._values(slots, 0)
         first = {name: x[:, 0] if isinstance(x, np.ndarray) else x for name, x in values.items()}
-        return self.program, self.init, first, self._keys[0][self._seed_places[slots]]
+        return self.program, self.init, first, self._seed_places[slots], self._keys[0]
 
     def _arguments(self, runs: Runs, number: int) -> tuple[Any, ...]:
         values = self._values(runs.slots, number)
