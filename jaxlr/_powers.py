@@ -21,7 +21,7 @@ from jax.typing import ArrayLike
 
 from jaxlr._numerics import Double, Progress, as_float, double, leading_digits, on_host
 
-__all__ = ["is_whole", "power", "raised", "root"]
+__all__ = ["is_whole", "log1p", "power", "raised", "root"]
 
 _WHOLE = (1, 2, 3)
 """Exponents for which a power is a product, to the last digit."""
@@ -61,6 +61,25 @@ def raised(fraction: Progress, exponent: ArrayLike) -> Progress:
         remaining = lax.integer_pow(fraction.remaining, whole)
         return Progress(_whole_elapsed(*fraction, whole), remaining)
     return Progress(*_raised(*fraction, *map(jnp.asarray, double(exponent))))
+
+
+@jax.custom_jvp
+def log1p(x: jax.Array) -> jax.Array:
+    """``log(1 + x)`` for ``x >= 0``, with a relative error of 2e-7 in float32."""
+    if x.dtype == jnp.float64:
+        return jnp.log1p(x)
+    scale, part = _split(1.0 + x)
+    # The sum has lost the last digits of a small number.
+    part = jnp.where(x < 0.25, x, part)
+    s = part * (1.0 / (2.0 + part))
+    first, *others = _LOG
+    return np.float32(np.log(2.0)) * (scale + s * _polynomial(s * s, (_SLOPE + first, *others)))
+
+
+@log1p.defjvp
+def _(primals: Any, tangents: Any) -> Any:
+    (x,), (tangent,) = primals, tangents
+    return log1p(x), tangent / (1.0 + x)
 
 
 @jax.custom_jvp

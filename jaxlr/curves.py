@@ -250,22 +250,24 @@ def tanh(
     if not exact_ends:
         # (1 - tanh x) / 2 and (1 + tanh x) / 2 without their cancellation.
         return blend(start, end, jax.nn.sigmoid(2.0 * x), jax.nn.sigmoid(-2.0 * x))
-    # tanh a - tanh b = sinh(a - b) / (cosh a cosh b), whose difference is known with all digits.
+    # With the sign changed if it falls: tanh b - tanh x = sinh(b - x) / (cosh b cosh x), whose
+    # difference is known with all digits; all large powers of e are in one.
     sign = jnp.where(high < low, -1.0, 1.0)
-    size = jnp.abs(high - low)
-    left = _tanh_share(fraction.remaining, size, sign * x, sign * low)
-    over = _tanh_share(fraction.elapsed, size, -sign * x, -sign * high)
+    x, low, high = sign * x, sign * low, sign * high
+    nearest = jnp.maximum(jnp.maximum(low, -high), 0.0)
+    power = jnp.exp(-2.0 * (jnp.abs(x) - nearest))
+    cosh = 1.0 / (1.0 + jnp.exp(-2.0 * nearest) * power)
+    left = _sinh_share(fraction.remaining, high - low, low, jnp.where(x > 0.0, power, 1.0) * cosh)
+    over = _sinh_share(fraction.elapsed, high - low, high, jnp.where(x > 0.0, 1.0, power) * cosh)
     return blend(start, end, over, left)
 
 
-def _tanh_share(part: jax.Array, size: jax.Array, x: jax.Array, end: jax.Array) -> jax.Array:
-    """``sinh(part * size) cosh(end) / (sinh(size) cosh(x))``, all large powers of e in one."""
+def _sinh_share(part: jax.Array, size: jax.Array, end: jax.Array, cosh: jax.Array) -> jax.Array:
+    """``sinh(part * size) cosh(end) / (sinh(size) cosh(x))``, of which ``cosh`` has the last."""
     flat = size < 1e-6
-    size = jnp.where(flat, 1.0, size)
-    power = jnp.exp(2.0 * (jnp.maximum(end, 0.0) - jnp.maximum(x, 0.0)))
-    sinh = jnp.expm1(-2.0 * size * part) / jnp.expm1(-2.0 * size)
-    cosh = (1.0 + jnp.exp(-2.0 * jnp.abs(end))) / (1.0 + jnp.exp(-2.0 * jnp.abs(x)))
-    return jnp.where(flat, part, power * sinh * cosh)
+    twice = -2.0 * jnp.where(flat, 1.0, size)
+    unit = (1.0 + jnp.exp(-2.0 * jnp.abs(end))) / jnp.expm1(twice)
+    return jnp.where(flat, part, jnp.expm1(twice * part) * unit * cosh)
 
 
 @curve

@@ -68,7 +68,8 @@ def chebyshev_schedule(
     own = count - passed * steps
     part = (as_float(_fractal(own.astype(jnp.int32), bits)) + 0.5) * inverse(length)
     low, high = as_float(min_value), as_float(max_value)
-    return low * high / (high * half_cosine(part) + low * half_cosine(1.0 - part))
+    wave = half_cosine(part)
+    return low * high / (high * wave + low * (1.0 - wave))
 
 
 def _fractal(place: jax.Array, bits: jax.Array) -> jax.Array:
@@ -80,7 +81,12 @@ def _fractal(place: jax.Array, bits: jax.Array) -> jax.Array:
     parities = place
     for shift in (1, 2, 4, 8, 16):
         parities = parities ^ (parities << shift)
-    number = jnp.zeros_like(place)
-    for bit in range(31):
-        number = (number << 1) | ((parities >> bit) & 1)
-    return number >> (31 - bits)
+    return (_reversed(parities.astype(jnp.uint32)) >> 1).astype(place.dtype) >> (31 - bits)
+
+
+def _reversed(word: jax.Array) -> jax.Array:
+    """The 32 bits in the opposite order: neighbours change places, then pairs, then fours, ..."""
+    for size, low in ((1, 0x55555555), (2, 0x33333333), (4, 0x0F0F0F0F), (8, 0xFF00FF), (16, 0xFFFF)):
+        mask = np.uint32(low)
+        word = ((word & mask) << size) | ((word >> size) & mask)
+    return word

@@ -21,9 +21,11 @@ from jaxlr._numerics import (
     blend,
     divide,
     double,
+    either_progress,
     exponential,
     instant,
     inverse,
+    is_integer,
     known,
     later,
     log,
@@ -31,6 +33,7 @@ from jaxlr._numerics import (
     phase,
     progress_in,
     stack,
+    total,
     whole_periods,
 )
 from jaxlr._parameters import Exponent, Fraction, Kind, NonNegative, Period, Positive, Steps, Value
@@ -297,20 +300,22 @@ def cyclic_schedule(
       ``curve="sine"``, their period twice ``step_size_up``.
     """
     down = step_size_up if step_size_down is None else step_size_down
-    rates = {"triangular": 0.0, "triangular2": log(0.5), "exp_range": log(gamma)}
-    rate, by_count = double(rates[mode]), mode == "exp_range"
-    up, period = instant(step_size_up), length(step_size_up, down)
-    return _cyclic(base_value, max_value, up, period, rate, by_count, curve)
+    rates = {"triangular2": log(0.5), "exp_range": log(gamma)}
+    rate = double(rates[mode]) if mode in rates else None
+    top = base_value, max_value, rate, mode == "exp_range", curve
+    if is_integer(step_size_up) and is_integer(down):
+        return _whole_cyclic(step_size_up, total(step_size_up, down), *top)
+    return _cyclic(instant(step_size_up), length(step_size_up, down), *top)
 
 
 @schedule
 def _cyclic(
     count: jax.Array,
-    base_value: Value,
-    max_value: Value,
     up: Instant,
     period: Length,
-    rate: Double,
+    base_value: Value,
+    max_value: Value,
+    rate: Double | None,
     by_count: bool,
     curve: Shape,
 ) -> jax.Array:
@@ -323,9 +328,38 @@ def _cyclic(
         jnp.where(rise.remaining > 0.0, up, down)
         for up, down in [(rise.elapsed, fall.remaining), (rise.remaining, fall.elapsed)]
     )
-    shrink = exponential(count if by_count else number, rate)
-    base, peak = as_float(base_value), blend(base_value, max_value, shrink, 1.0 - shrink)
-    return typing.cast(Curve, curve)(Progress(risen, missing), base, peak)
+    peak = _peak(base_value, max_value, count if by_count else number, rate)
+    return typing.cast(Curve, curve)(Progress(risen, missing), as_float(base_value), peak)
+
+
+@schedule
+def _whole_cyclic(
+    count: jax.Array,
+    up: Period,
+    period: Period,
+    base_value: Value,
+    max_value: Value,
+    rate: Double | None,
+    by_count: bool,
+    curve: Shape,
+) -> jax.Array:
+    """The same for lengths of whole steps, which take a third of the time."""
+    count, up, period = as_steps(count, up, period)
+    number = whole_periods(count, period)
+    rises, part = either_progress(count - number * period, up, period)
+    risen, missing = (jnp.where(rises, up, down) for up, down in (part, part[::-1]))
+    peak = _peak(base_value, max_value, count if by_count else number, rate)
+    return typing.cast(Curve, curve)(Progress(risen, missing), as_float(base_value), peak)
+
+
+def _peak(
+    base_value: ArrayLike, max_value: ArrayLike, passed: jax.Array, rate: Double | None
+) -> jax.Array:
+    """The top, after a number of cycles or counts in each of which it shrinks by ``exp(rate)``."""
+    if rate is None:
+        return as_float(max_value)
+    shrink = exponential(passed, rate)
+    return blend(base_value, max_value, shrink, 1.0 - shrink)
 
 
 @schedule

@@ -49,7 +49,7 @@ from jaxlr._numerics import (
     total,
 )
 from jaxlr._parameters import Exponent, Fraction, NonNegative, Period, Positive, Steps, Value
-from jaxlr._powers import raised
+from jaxlr._powers import log1p, raised
 from jaxlr.catalogue.decays import (
     exponential_decay,
     inverse_power_decay_schedule,
@@ -432,7 +432,7 @@ def _log_warmup(
     over = left <= zero
     done, left = as_float(jnp.where(over, zero, count)), as_float(left)
     # ln(W + 1) - ln(t + 1) = ln(1 + (W - t) / (t + 1)), which keeps its digits near the end.
-    value = as_float(fall) * jnp.log1p(left / (1.0 + done)) + as_float(rise) * jnp.log1p(done)
+    value = as_float(fall) * log1p(left / (1.0 + done)) + as_float(rise) * log1p(done)
     value = jnp.where(count > zero, value, as_float(init_value))
     return jnp.where(over, as_float(peak_value), value)
 
