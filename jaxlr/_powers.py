@@ -21,7 +21,7 @@ from jax.typing import ArrayLike
 
 from jaxlr._numerics import Double, Progress, as_float, double, leading_digits, on_host
 
-__all__ = ["is_whole", "log1p", "power", "raised", "root"]
+__all__ = ["expm1", "is_whole", "log1p", "power", "raised", "root"]
 
 _WHOLE = (1, 2, 3)
 """Exponents for which a power is a product, to the last digit."""
@@ -61,6 +61,22 @@ def raised(fraction: Progress, exponent: ArrayLike) -> Progress:
         remaining = lax.integer_pow(fraction.remaining, whole)
         return Progress(_whole_elapsed(*fraction, whole), remaining)
     return Progress(*_raised(*fraction, *map(jnp.asarray, double(exponent))))
+
+
+@jax.custom_jvp
+def expm1(x: jax.Array) -> jax.Array:
+    """``exp(x) - 1`` for ``x <= 0``, with a relative error of 2e-7 in float32."""
+    if x.dtype == jnp.float64:
+        return jnp.expm1(x)
+    near, growth = _exp2(Double(jnp.maximum(x * np.float32(1.0 / np.log(2.0)), -126.0), 0.0))
+    return (near - 1.0) + near * growth
+
+
+@expm1.defjvp
+def _(primals: Any, tangents: Any) -> Any:
+    (x,), (tangent,) = primals, tangents
+    result = expm1(x)
+    return result, (1.0 + result) * tangent
 
 
 @jax.custom_jvp

@@ -267,7 +267,7 @@ def _sinh_share(part: jax.Array, size: jax.Array, end: jax.Array, cosh: jax.Arra
     flat = size < 1e-6
     twice = -2.0 * jnp.where(flat, 1.0, size)
     unit = (1.0 + jnp.exp(-2.0 * jnp.abs(end))) / jnp.expm1(twice)
-    return jnp.where(flat, part, jnp.expm1(twice * part) * unit * cosh)
+    return jnp.where(flat, part, _powers.expm1(twice * part) * unit * cosh)
 
 
 @curve

@@ -49,7 +49,7 @@ from jaxlr._numerics import (
     total,
 )
 from jaxlr._parameters import Exponent, Fraction, NonNegative, Period, Positive, Steps, Value
-from jaxlr._powers import log1p, raised
+from jaxlr._powers import expm1, log1p, raised
 from jaxlr.catalogue.decays import (
     exponential_decay,
     inverse_power_decay_schedule,
@@ -377,7 +377,7 @@ def exponential_warmup_schedule(
       <https://arxiv.org/abs/1910.04209>`_, 2021; ``ExponentialWarmup`` of pytorch_warmup.
     """
     rate = jnp.where(as_float(time_constant) > 0.0, inverse(time_constant), 1e9)
-    return as_float(peak_value) * -jnp.expm1(-(as_float(count) + 1.0) * rate)
+    return as_float(peak_value) * -expm1(-(as_float(count) + 1.0) * rate)
 
 
 @schedule(elementwise=True)
@@ -519,5 +519,6 @@ def _excess(n: Any, rate: Any, unit: Any, rest: Any, most: Any, array: Any) -> A
     square = near * near
     series = 1.0 - square / 60.0 * (1.0 - square / 42.0 * (1.0 - square / 40.0))
     early = (n - 4.0) - n * near / 6.0 * series + rest
-    late = most + unit * (far * (array.exp(-far) / array.expm1(-far)))
+    share = array.exp(-far)
+    late = most - unit * (far * (share / (1.0 - share)))
     return array.where(x < 1.0, early, late)
