@@ -246,7 +246,7 @@ def tanh(
       <https://arxiv.org/abs/1806.01593>`_, 2018
     """
     low, high = jnp.asarray(as_float(lower)), jnp.asarray(as_float(upper))
-    x = low * fraction.remaining + high * fraction.elapsed
+    x = blend(low, high, *fraction)
     if not exact_ends:
         # (1 - tanh x) / 2 and (1 + tanh x) / 2 without their cancellation.
         return blend(start, end, jax.nn.sigmoid(2.0 * x), jax.nn.sigmoid(-2.0 * x))
@@ -267,7 +267,8 @@ def _sinh_share(part: jax.Array, size: jax.Array, end: jax.Array, cosh: jax.Arra
     flat = size < 1e-6
     twice = -2.0 * jnp.where(flat, 1.0, size)
     unit = (1.0 + jnp.exp(-2.0 * jnp.abs(end))) / jnp.expm1(twice)
-    return jnp.where(flat, part, _powers.expm1(twice * part) * unit * cosh)
+    sinh = _powers.exp2m1((twice / np.log(2.0)) * part)
+    return jnp.where(flat, part, sinh * unit * cosh)
 
 
 @curve

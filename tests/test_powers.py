@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jaxlr._numerics import Double, Progress, double, float_dtype
-from jaxlr._powers import power, raised, root
+from jaxlr._powers import exp2m1, log1p, power, raised, root
 
 X64 = jax.config.jax_enable_x64
 RTOL = 1e-13 if X64 else 2e-7
@@ -70,6 +70,32 @@ def test_a_power_has_all_digits(bases, exponent):
         if not X64 and exponent not in (1, 2, 3):
             np.testing.assert_array_equal(values[expected < 5e-39], 0.0)
             np.testing.assert_allclose(values[expected > 1.8e38], 2.0**127)
+
+
+def exact_each(function, numbers):
+    with mpmath.workdps(40):
+        return [float(function(mpmath.mpf(float(x)))) for x in numbers]
+
+
+SMALL_AND_LARGE = np.exp(np.linspace(-60.0, 21.0, 2000)).astype(DTYPE)
+
+
+@pytest.mark.parametrize("function", [log1p, jax.jit(log1p)])
+def test_a_logarithm_of_1_and_more_has_all_digits(function):
+    values, slopes = jax.vmap(jax.value_and_grad(function))(jnp.asarray(SMALL_AND_LARGE))
+    np.testing.assert_allclose(values, exact_each(mpmath.log1p, SMALL_AND_LARGE), rtol=1.25 * RTOL)
+    np.testing.assert_allclose(slopes, 1.0 / (1.0 + SMALL_AND_LARGE), rtol=RTOL)
+    assert function(jnp.zeros((), DTYPE)) == 0.0
+
+
+@pytest.mark.parametrize("function", [exp2m1, jax.jit(exp2m1)])
+def test_what_a_power_of_2_lacks_to_1_has_all_digits(function):
+    x = -SMALL_AND_LARGE
+    values, slopes = jax.vmap(jax.value_and_grad(function))(jnp.asarray(x))
+    expected = exact_each(lambda x: mpmath.expm1(x * mpmath.log(2)), x)
+    np.testing.assert_allclose(values, expected, rtol=RTOL)
+    np.testing.assert_allclose(slopes, np.log(2.0) * 2.0 ** np.float64(x), rtol=1e-6, atol=1e-7)
+    assert function(jnp.zeros((), DTYPE)) == 0.0
 
 
 @settings(deadline=None, max_examples=300)

@@ -86,7 +86,13 @@ def _fractal(place: jax.Array, bits: jax.Array) -> jax.Array:
 
 def _reversed(word: jax.Array) -> jax.Array:
     """The 32 bits in the opposite order: neighbours change places, then pairs, then fours, ..."""
-    for size, low in ((1, 0x55555555), (2, 0x33333333), (4, 0x0F0F0F0F), (8, 0xFF00FF), (16, 0xFFFF)):
+    for size, low in (
+        (1, 0x55555555),
+        (2, 0x33333333),
+        (4, 0x0F0F0F0F),
+        (8, 0xFF00FF),
+        (16, 0xFFFF),
+    ):
         mask = np.uint32(low)
         word = ((word & mask) << size) | ((word >> size) & mask)
     return word

@@ -49,7 +49,7 @@ from jaxlr._numerics import (
     total,
 )
 from jaxlr._parameters import Exponent, Fraction, NonNegative, Period, Positive, Steps, Value
-from jaxlr._powers import expm1, log1p, raised
+from jaxlr._powers import exp2m1, log1p, raised
 from jaxlr.catalogue.decays import (
     exponential_decay,
     inverse_power_decay_schedule,
@@ -377,7 +377,7 @@ def exponential_warmup_schedule(
       <https://arxiv.org/abs/1910.04209>`_, 2021; ``ExponentialWarmup`` of pytorch_warmup.
     """
     rate = jnp.where(as_float(time_constant) > 0.0, inverse(time_constant), 1e9)
-    return as_float(peak_value) * -expm1(-(as_float(count) + 1.0) * rate)
+    return as_float(peak_value) * -exp2m1((as_float(count) + 1.0) * (-rate / np.log(2.0)))
 
 
 @schedule(elementwise=True)
