@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from timing import compare
 
 import jaxlr
@@ -159,7 +160,13 @@ def show(name, k, t, rounds):
             lambda out, values: optaxs(values, counts), donate_argnums=0, keep_unused=True
         )
         contestants[f"optax, batched in {parameter} alone"] = into_its_memory(call, values)
-    fill = jax.jit(lambda out, x: jnp.full((k, t), x), donate_argnums=0, keep_unused=True)
+    spread = NamedSharding(Mesh(np.asarray(jax.devices()), ("batch",)), PartitionSpec("batch"))
+    fill = jax.jit(
+        lambda out, x: jnp.full((k, t), x),
+        donate_argnums=0,
+        keep_unused=True,
+        out_shardings=spread,
+    )
     contestants["filling the memory"] = into_its_memory(fill, jnp.float32(1.0))
     medians = compare(contestants, rounds)
     print(f"  jaxlr at {1 / medians['jaxlr']:.2f} of the speed of memory\n", flush=True)
@@ -170,7 +177,9 @@ if __name__ == "__main__":
     parser.add_argument("kinds", nargs="*", default=list(KINDS), help="which families")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--largest", action="store_true", help="only 10,000 at 10,000")
+    parser.add_argument("--devices", type=int, default=1, help="as how many a processor counts")
     options = parser.parse_args()
+    jax.config.update("jax_num_cpu_devices", options.devices)
     for name in options.kinds:
         show(name, 10_000, 10_000, options.rounds)
     if not options.largest:
