@@ -6,6 +6,7 @@ lie in few pieces, which are looked up once for hundreds of counts.
 """
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -28,14 +29,17 @@ _FEW, _SOME = 16, 128
 _LONG = 4096
 """From so many counts on, sharing what is looked up is worth the longer compilation."""
 
-_BLOCK = 384
+_BLOCK = 500
 """How many counts at least share it."""
 
-_WITHIN = (4, 16, 96)
+_WITHIN = (5, 19, 96)
 """So many boundaries within a block of counts are compared with: the fewest that suffice."""
 
-_MOST_BYTES = 450
-"""How much there may be to choose from for a count."""
+_MOST_BYTES, _MOST_AT_ONCE = 550, 150
+"""How much there may be to choose from for a count; and in all blocks at a time.
+
+Memory of more than 32 MB is new at every call, and its first touch takes longer than the values.
+"""
 
 
 def by_interval(
@@ -79,41 +83,64 @@ def by_interval(
         return value_of(count)
 
     blocks = _blocks(count.ravel())
-    first = interval(boundaries, jnp.min(blocks, axis=1), side)
-    last = interval(boundaries, jnp.max(blocks, axis=1), side)
+    first, last_count = interval(boundaries, jnp.min(blocks, axis=1), side), jnp.max(blocks, axis=1)
+    passes = functools.partial(_passes, last_count, side=side)
+
+    def near(within: int, blocks: jax.Array, first: jax.Array) -> Any:
+        """The values where there are at most so many boundaries within each block."""
+        places = jnp.minimum(first[:, None] + jnp.arange(within + 1)[None], boundaries.size)
+        nearby = prepare(_rows(columns, places))
+        # Where there are no more boundaries, the last entry comes after the last one again.
+        ends = _rows(boundaries, jnp.minimum(places[:, :-1], boundaries.size - 1))
+        ends, nearby = jax.tree.map(lambda x: x[:, None], (ends, nearby))
+        return (before_last or formula)(blocks, _compared(blocks, ends, nearby, side))
 
     def values_of(within: int) -> Callable[[], Any]:
-        """The values where there are at most so many boundaries within each block."""
-
-        def values() -> Any:
-            places = jnp.minimum(first[:, None] + jnp.arange(within + 1)[None], boundaries.size)
-            nearby = prepare(_rows(columns, places))
-            # Where there are no more boundaries, the last entry comes after the last one again.
-            ends = _rows(boundaries, jnp.minimum(places[:, :-1], boundaries.size - 1))
-            ends, nearby = jax.tree.map(lambda x: x[:, None], (ends, nearby))
-            return (before_last or formula)(blocks, _compared(blocks, ends, nearby, side))
-
-        return values
+        if within * size <= _MOST_AT_ONCE:
+            return lambda: near(within, blocks, first)
+        return lambda: _one_by_one(lambda *rows: near(within, *rows), blocks, first)
 
     def all_values() -> Any:
-        return lax.map(value_of, blocks)
+        most = max(32, blocks.size // 512)
+        lengths = range(1, min(most, blocks.shape[1]) + 1)
+        length = max(n for n in lengths if blocks.shape[1] % n == 0)
+        values = _one_by_one(value_of, blocks.reshape(-1, length))
+        return jax.tree.map(lambda x: x.reshape(blocks.shape), values)
 
     size = sum(column.dtype.itemsize for column in jax.tree.leaves(columns))
     widths = [within for within in _WITHIN if within * size <= _MOST_BYTES]
-    passed = last - first
+    # A block has more boundaries than so many if it passes the one after them.
+    following = [first + within for within in widths]
+    more = [
+        (place < boundaries.size)
+        & passes(_rows(boundaries, jnp.minimum(place, boundaries.size - 1)))
+        for place in following
+    ]
+    method = functools.reduce(jnp.add, (too_many.astype(int) for too_many in more))
     if before_last is not None:
-        passed = jnp.where(last < boundaries.size, passed, _WITHIN[-1] + 1)
-    method = sum((_most(passed) > within).astype(int) for within in widths)
-    values = lax.switch(method, [*map(values_of, widths), all_values])
+        method = jnp.where(passes(boundaries[-1]), len(widths), method)
+    values = lax.switch(_most(method), [*map(values_of, widths), all_values])
     return jax.tree.map(lambda x: x.ravel()[: count.size].reshape(count.shape), values)
 
 
 def interval(boundaries: ArrayLike, count: ArrayLike, side: Side = "right") -> jax.Array:
     """How many of the sorted boundaries lie at or before each count; on the left, before it."""
     boundaries, count = as_steps(boundaries, count)
-    # Comparing with all is one fused pass; from some dozens of boundaries on, bisection is faster.
-    method = "compare_all" if boundaries.shape[-1] <= 32 else "scan_unrolled"
-    return jnp.searchsorted(boundaries, count, side=side, method=method)
+    number = boundaries.shape[-1]
+    if number <= 32:
+        return jnp.searchsorted(boundaries, count, side=side, method="compare_all")
+    if number > 1024:
+        return jnp.searchsorted(boundaries, count, side=side, method="scan_unrolled")
+    # Of every so many the last, and then those between two of them.
+    width = math.isqrt(number) + 1
+    begin = width * _number_passed(count, boundaries[width - 1 :: width], side)
+    begin = jnp.minimum(begin, number - width)
+    near = jax.vmap(lambda begin: lax.dynamic_slice_in_dim(boundaries, begin, width))(begin.ravel())
+    return begin + _number_passed(count, near.reshape(*count.shape, width), side)
+
+
+def _number_passed(count: jax.Array, boundaries: jax.Array, side: Side) -> jax.Array:
+    return jnp.sum(_passes(count[..., None], boundaries, side), axis=-1, dtype=jnp.int32)
 
 
 def _limits(times: Instant, count: ArrayLike) -> tuple[Any, Side]:
@@ -139,6 +166,10 @@ def _rows(columns: Any, index: jax.Array) -> Any:
     )
 
 
+def _passes(count: jax.Array, boundary: jax.Array, side: Side) -> jax.Array:
+    return count >= boundary if side == "right" else count > boundary
+
+
 def _compared(count: jax.Array, boundaries: jax.Array, columns: Any, side: Side) -> Any:
     """The entries after the last boundary that each count has passed: a bisection of selections."""
 
@@ -149,17 +180,34 @@ def _compared(count: jax.Array, boundaries: jax.Array, columns: Any, side: Side)
             )
         middle = (first + last + 1) // 2
         boundary = boundaries[..., middle - 1]
-        passed = count >= boundary if side == "right" else count > boundary
-        choose = functools.partial(jnp.where, passed)
+        choose = functools.partial(jnp.where, _passes(count, boundary, side))
         return jax.tree.map(choose, between(middle, last), between(first, middle - 1))
 
     return between(0, boundaries.shape[-1])
 
 
+def _one_by_one(function: Callable[..., Any], *rows: jax.Array) -> Any:
+    """A function of rows, one after another, so that little else is in memory beside the result."""
+
+    def row(index: ArrayLike) -> Any:
+        return function(*(lax.dynamic_slice_in_dim(x, index, 1) for x in rows))
+
+    def write(index: jax.Array, results: Any) -> Any:
+        return jax.tree.map(
+            lambda x, y: lax.dynamic_update_slice_in_dim(x, y, index, 0), results, row(index)
+        )
+
+    number = len(rows[0])
+    empty = jax.tree.map(
+        lambda x: jnp.zeros((number, *x.shape[1:]), x.dtype), jax.eval_shape(row, 0)
+    )
+    return lax.fori_loop(0, number, write, empty)
+
+
 def _blocks(counts: jax.Array) -> jax.Array:
     """Counts side by side in blocks of one length; those that are missing are as the last."""
     # A divisor of their number leaves nothing to fill up, and nothing to cut off again.
-    lengths = range(_BLOCK, 2 * _BLOCK)
+    lengths = range(_BLOCK, 2 * _BLOCK, 4)
     length = next((n for n in lengths if counts.size % n == 0), _BLOCK)
     return jnp.pad(counts, (0, -counts.size % length), mode="edge").reshape(-1, length)
 

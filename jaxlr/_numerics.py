@@ -295,7 +295,9 @@ def phase(begin: Instant, end: Instant) -> Phase:
 def progress_in(count: ArrayLike, phase: Phase) -> Progress:
     """:func:`progress` of a phase whose ends may lie between two counts."""
     done, left = since(count, phase.begin), -since(count, phase.end)
-    elapsed, remaining = (jnp.clip(part * phase.unit, 0.0, 1.0) for part in (done, left))
+    # A selection is one instruction; a minimum is several, as it hands on what is not a number.
+    parts = (jnp.where(part > 0.0, part * phase.unit, 0.0) for part in (done, left))
+    elapsed, remaining = (jnp.where(part < 1.0, part, 1.0) for part in parts)
     return Progress(jnp.where(left > 0.0, elapsed, 1.0), remaining)
 
 

@@ -36,7 +36,7 @@ import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
 from jax.extend.core import ClosedJaxpr
-from jax.sharding import NamedSharding, PartitionSpec
+from jax.sharding import NamedSharding, PartitionSpec, Sharding
 from jax.typing import ArrayLike
 
 from jaxlr import _numerics, _tables, _text
@@ -98,12 +98,13 @@ class Batch:
     batches.
     """
 
-    __slots__ = ("__weakref__", "_arrays", "_columns", "_fastest", "_layout", "_stacks")
+    __slots__ = ("__weakref__", "_arrays", "_columns", "_fastest", "_layout", "_placed", "_stacks")
 
     _arrays: "Batch | None"
     _columns: dict[str, np.ndarray[Any, Any]] | None
     _fastest: "Batch | None"
     _layout: _Layout
+    _placed: "tuple[Sharding, Batch] | None"
     _stacks: tuple[Schedule, ...]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -120,7 +121,7 @@ class Batch:
         # JAX unflattens with tracers, None and object(), so nothing is looked at here.
         self = object.__new__(cls)
         self._layout, self._stacks = layout, tuple(stacks)
-        self._arrays, self._fastest = arrays, None
+        self._arrays, self._fastest, self._placed = arrays, None, None
         self._columns = None if columns is None else dict(columns)
         for column in (columns or {}).values():
             column.flags.writeable = False
@@ -180,6 +181,21 @@ class Batch:
             stacks = [schedules._specialize() for schedules in self.as_arrays()._stacks]
             self._fastest = Batch._make(self._layout, stacks)
         return self._fastest
+
+    def _placed_as(self, sharding: Sharding, number: int) -> "Batch":
+        """The fastest form, its members spread over so many devices; kept for the next time."""
+        if self._placed is None or self._placed[0] != sharding:
+            fastest = self._specialized()
+
+            def where(leaf: Any) -> Sharding:
+                # What has too few members is on each device as a whole.
+                if isinstance(sharding, NamedSharding) and np.shape(leaf)[0] % number:
+                    return NamedSharding(sharding.mesh, PartitionSpec())
+                return sharding
+
+            leaves, places = jax.tree.map(_whole, fastest), jax.tree.map(where, fastest)
+            self._placed = sharding, jax.device_put(leaves, places)
+        return self._placed[1]
 
     def __call__(self, count: ArrayLike) -> jax.Array:
         """Returns the values of all members: K of them for a count, K by T for T counts."""

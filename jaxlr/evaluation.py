@@ -31,7 +31,7 @@ from jax.typing import ArrayLike
 
 from jaxlr import _numerics
 from jaxlr._files import write_whole
-from jaxlr.batch import Batch, _whole, stack
+from jaxlr.batch import Batch, stack
 from jaxlr.schedule import Schedule
 
 __all__ = ["Block", "blocks", "evaluate"]
@@ -123,8 +123,7 @@ def _evaluate(
     elif out is not None and out.devices() != set(devices):
         raise ValueError(f"`out` must be on {devices} as the result, got one on {out.devices()}.")
     spread, everywhere = _sharding(devices, "batch"), _sharding(devices, None)
-    put = functools.partial(_put, sharding=spread, number=len(devices))
-    stacks = jax.tree.map(put, batch._specialized())
+    stacks = batch._placed_as(spread, len(devices))
     if isinstance(counts, jax.Array):
         counts = jax.device_put(counts, everywhere)
     # A mesh of the caller's does not take the place of this one.
@@ -151,15 +150,6 @@ def _sharding(devices: Sequence[jax.Device], axis: str | None) -> Sharding:
     if len(devices) == 1:
         return SingleDeviceSharding(devices[0])
     return NamedSharding(Mesh(np.asarray(devices), ("batch",)), PartitionSpec(axis))
-
-
-def _put(leaf: Any, sharding: Sharding, number: int) -> Any:
-    """Puts a stacked leaf on the devices; on each the whole, where it has too few members."""
-    if _numerics.on_host(leaf):
-        return leaf  # A compiled function sends all its arguments at once, in a tenth of the time.
-    if isinstance(sharding, NamedSharding) and np.shape(leaf)[0] % number:
-        sharding = NamedSharding(sharding.mesh, PartitionSpec())
-    return jax.device_put(_whole(leaf), sharding)
 
 
 @functools.cache
