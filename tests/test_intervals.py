@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jaxlr._intervals import by_interval
+from jaxlr._intervals import by_interval, interval
 from jaxlr._numerics import Instant
 
 NUMBERS = (0, 1, 17, 300)
@@ -45,6 +45,33 @@ def test_each_count_gets_the_entry_of_its_interval(number, shape, far, side):
         count = counts.reshape(shape).astype(np.int32)
         found = _looked_up(boundaries, count, values, side)
         np.testing.assert_array_equal(found, rows(scaled, boundaries, count, values, side=side))
+
+
+@pytest.mark.parametrize("columns", [1, 3, 7])
+@pytest.mark.parametrize("gap", [200, 40, 10, 2])
+def test_few_or_many_boundaries_in_a_block_of_counts(gap, columns):
+    """Each gap is looked up in another way, and so are few and many columns."""
+    boundaries, count = gap * np.arange(1, 2301), np.arange(5003)
+    values = np.random.default_rng(gap).integers(0, 1000, (columns, 2301))
+
+    def formula(count, entries):
+        return count + sum((i + 1) * entry for i, entry in enumerate(entries))
+
+    found = jax.jit(functools.partial(by_interval, formula))(boundaries, count, tuple(values))
+    index = np.searchsorted(boundaries, count, side="right")
+    np.testing.assert_array_equal(found, formula(count, values[:, index]))
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+@pytest.mark.parametrize("number", [0, 1, 32, 33, 256, 1024, 1025])
+def test_the_interval_of_a_count(number, side):
+    rng = np.random.default_rng(number)
+    for most in (10, 2 * number + 1):
+        boundaries = np.sort(rng.integers(0, most, number)).astype(np.int32)
+        counts = np.arange(-1, most + 1, dtype=np.int32)
+        expected = np.searchsorted(boundaries, counts, side=side)
+        np.testing.assert_array_equal(interval(boundaries, counts, side), expected)
+        assert interval(boundaries, counts[-1], side) == expected[-1]
 
 
 @settings(max_examples=20, deadline=None)

@@ -324,12 +324,10 @@ def _cyclic(
     top, steps = later(begin, up), Instant(period.whole, period.part.high + period.part.low)
     rise = progress_in(count, phase(Instant(0, 0.0), up)._replace(begin=begin, end=top))
     fall = progress_in(count, phase(up, steps)._replace(begin=top, end=end))
-    risen, missing = (
-        jnp.where(rise.remaining > 0.0, up, down)
-        for up, down in [(rise.elapsed, fall.remaining), (rise.remaining, fall.elapsed)]
-    )
-    peak = _peak(base_value, max_value, count if by_count else number, rate)
-    return typing.cast(Curve, curve)(Progress(risen, missing), as_float(base_value), peak)
+    rises = rise.remaining > 0.0
+    part = Progress(*(jnp.where(rises, up, down) for up, down in zip(rise, fall, strict=True)))
+    passed = count if by_count else number
+    return _up_and_down(rises, part, base_value, max_value, passed, rate, curve)
 
 
 @schedule
@@ -347,19 +345,26 @@ def _whole_cyclic(
     count, up, period = as_steps(count, up, period)
     number = whole_periods(count, period)
     rises, part = either_progress(count - number * period, up, period)
-    risen, missing = (jnp.where(rises, up, down) for up, down in (part, part[::-1]))
-    peak = _peak(base_value, max_value, count if by_count else number, rate)
-    return typing.cast(Curve, curve)(Progress(risen, missing), as_float(base_value), peak)
+    passed = count if by_count else number
+    return _up_and_down(rises, part, base_value, max_value, passed, rate, curve)
 
 
-def _peak(
-    base_value: ArrayLike, max_value: ArrayLike, passed: jax.Array, rate: Double | None
+def _up_and_down(
+    rises: jax.Array,
+    part: Progress,
+    base_value: ArrayLike,
+    max_value: ArrayLike,
+    passed: jax.Array,
+    rate: Double | None,
+    curve: Shape,
 ) -> jax.Array:
-    """The top, after a number of cycles or counts in each of which it shrinks by ``exp(rate)``."""
-    if rate is None:
-        return as_float(max_value)
-    shrink = exponential(passed, rate)
-    return blend(base_value, max_value, shrink, 1.0 - shrink)
+    """The curve in a part of a cycle, whose top shrinks with what has passed."""
+    risen, missing = (jnp.where(rises, up, down) for up, down in (part, part[::-1]))
+    base, peak = as_float(base_value), as_float(max_value)
+    if rate is not None:
+        shrink = exponential(passed, rate)
+        peak = blend(base_value, max_value, shrink, 1.0 - shrink)
+    return typing.cast(Curve, curve)(Progress(risen, missing), base, peak)
 
 
 @schedule
