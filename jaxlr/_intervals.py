@@ -1,8 +1,8 @@
 """Which of some intervals a count lies in, and a formula of what is known there.
 
-A schedule of many pieces looks up the numbers of its piece. For one count that is a bisection. For
-the many counts of a curve, that would cost more than all else; but counts that follow one another
-lie in few pieces, which are looked up once for hundreds of counts.
+A schedule of many pieces looks up the numbers of its piece. For the many counts of a curve, that
+would cost more than all else; but counts that follow one another lie in few pieces, which are
+looked up once for hundreds of counts.
 """
 
 import functools

@@ -19,7 +19,8 @@ from jaxlr.train.fit import FitResult, fit
 from jaxlr.train.history import History
 from jaxlr.train.models import CNN, MLP, MODELS, FastCNN
 from jaxlr.train.recipes import RECIPES, Recipe
-from jaxlr.train.sweep import Candidate, SweepResult, sweep
+from jaxlr.train.results import Candidate, SweepResult
+from jaxlr.train.sweep import sweep
 
 __all__ = [
     "CNN",

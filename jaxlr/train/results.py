@@ -1,0 +1,268 @@
+"""What came of a sweep: every number of every run, and which did best."""
+
+import csv
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import jax
+import numpy as np
+from rich.table import Table
+
+from jaxlr._files import write_whole
+from jaxlr.batch import Batch
+from jaxlr.train.history import format_value
+from jaxlr.train.runs import Runs, Trainer
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["STATUS", "Candidate", "Mode", "SweepResult", "sign_of"]
+
+Array = np.ndarray[Any, Any]
+Mode = Literal["min", "max"]
+
+STATUS = np.array(["trained", "stopped", "diverged", "dropped"])
+"""How a run ended, by the numbers that :class:`jaxlr.train.runs.Runs` has for it."""
+
+
+class Candidate(NamedTuple):
+    """One of the schedules of a sweep, and how it did.
+
+    Attributes:
+      index: its place among the schedules.
+      schedule: the schedule, as it was given.
+      parameters: its row of the table: what made it, and other hyperparameters.
+      score: the metric, of the epoch that the parameters of each run are of; the mean over seeds.
+      spread: the standard deviation over seeds; NaN for one seed.
+    """
+
+    index: int  # type: ignore[assignment]  # a tuple has a method of this name
+    schedule: Any
+    parameters: dict[str, Any]
+    score: float
+    spread: float
+
+
+@dataclass(frozen=True)
+class SweepResult:
+    """What came of a sweep over K schedules with S seeds each.
+
+    Attributes:
+      schedules: the schedules, as they were given.
+      table: what made each, by name, and other hyperparameters: arrays of K.
+      seeds: the seeds.
+      runs: arrays [K, S, epochs] by name: the columns of the history of epochs of
+        :func:`jaxlr.train.fit`, and ``learning_rate``, that of the last step of the epoch. What was
+        not trained is NaN.
+      rates: the learning rate of every update of every run, [K, S, steps]: schedules that listen to
+        a metric included, and NaN where a run was not trained. It is kept on the host, in 4 bytes
+        for each run and step.
+      status: how each run ended, [K, S]: ``"trained"`` to the last epoch, ``"stopped"`` early,
+        ``"diverged"``, or ``"dropped"`` by ``keep``.
+      epochs: for how many epochs each run was trained, [K, S].
+      best_epoch: the epoch that the parameters of each run are of, [K, S], counted from 1: with
+        early stopping the best one (0 for the initial parameters), else the last.
+      seconds: how long each epoch took, compilation included.
+      monitor: the number to rank by, unless another is named.
+      mode: whether less or more of it is better.
+      bytes_per_run: the memory for the state of a run.
+    """
+
+    schedules: Sequence[Any] | Batch
+    table: Mapping[str, Array]
+    seeds: tuple[int, ...]
+    runs: Mapping[str, Array]
+    rates: Array
+    status: Array
+    epochs: Array
+    best_epoch: Array
+    seconds: Array
+    monitor: str
+    mode: Mode
+    bytes_per_run: int
+    _trainer: Trainer
+    _final: Runs
+
+    @property
+    def metrics(self) -> dict[str, Array]:
+        """The means over seeds, arrays [K, epochs] by name."""
+        return {name: np.mean(column, axis=1) for name, column in self.runs.items()}
+
+    @property
+    def spread(self) -> dict[str, Array]:
+        """The standard deviations over seeds, arrays [K, epochs] by name; NaN for one seed."""
+        return {name: _deviation(column) for name, column in self.runs.items()}
+
+    def scores(self, metric: str | None = None) -> Array:
+        """Returns a metric of every run, [K, S], in the epoch that its parameters are of."""
+        column = self.runs[self._known(metric)]
+        at = np.maximum(self.best_epoch - 1, 0)
+        scores = np.take_along_axis(column, at[:, :, None], axis=2)[:, :, 0]
+        lost = (self.best_epoch == 0) | (self.status == "diverged")
+        return np.where(lost, np.nan, scores)
+
+    def order(self, metric: str | None = None, mode: Mode | None = None) -> Array:
+        """Returns the schedules by rank, the best first.
+
+        They are ranked by the mean over seeds; behind those that were dropped, the earlier the
+        further, and last those of which a run diverged.
+        """
+        sign = self._sign(metric, mode)
+        scores = np.mean(self.scores(metric), axis=1)
+        dropped = (self.status == "dropped").any(axis=1)
+        reached = np.where(dropped, self.epochs.max(axis=1), self.runs[self.monitor].shape[2])
+        return np.lexsort((sign * scores, -reached, np.isnan(scores)))
+
+    def best(self, metric: str | None = None, mode: Mode | None = None) -> Candidate:
+        """Returns the best schedule.
+
+        Args:
+          metric: what to rank by, a name in ``runs``; by default ``monitor``.
+          mode: ``"min"`` if less is better, ``"max"`` if more is; by default that of ``monitor``.
+
+        Raises:
+          ValueError: if there is no such metric, ``mode`` is missing for another metric than
+            ``monitor``, or all runs diverged.
+        """
+        index = int(self.order(metric, mode)[0])
+        candidate = self.candidate(index, metric)
+        if np.isnan(candidate.score):
+            raise ValueError("All schedules have a run that diverged; try lower learning rates.")
+        return candidate
+
+    def candidate(self, index: int, metric: str | None = None) -> Candidate:
+        """Returns one schedule and how it did."""
+        scores = self.scores(metric)[index]
+        return Candidate(
+            index=index,
+            schedule=self.schedules[index],
+            parameters={name: _plain(column[index]) for name, column in self.table.items()},
+            score=float(np.mean(scores)),
+            spread=float(_deviation(scores[None])[0]),
+        )
+
+    def params(self, index: int, seed: int | None = None) -> Any:
+        """Returns the trained parameters of a run: of the epoch that ``best_epoch`` says.
+
+        Args:
+          index: the place of the schedule.
+          seed: one of the seeds; by default the first.
+
+        Raises:
+          ValueError: if the run was dropped; the parameters of those are not kept.
+        """
+        place = 0 if seed is None else self.seeds.index(seed)
+        run = index * len(self.seeds) + place
+        if run not in self._final.slots:
+            raise ValueError(f"`index`: schedule {index} was dropped, and its parameters with it.")
+        return self._trainer.params(self._final, run)
+
+    def to_csv(
+        self, path: str | os.PathLike[str], rows: Literal["runs", "epochs", "steps"] = "runs"
+    ) -> None:
+        """Writes a row for each run, for each of its epochs or of its steps, as a CSV file.
+
+        The file is there whole or not at all. Of several processes the first writes it.
+
+        Args:
+          path: the file; one that is there already is replaced, missing folders are made.
+          rows: which of the three. For a run the metrics are those of its ``best_epoch``; for a
+            step there is the learning rate.
+
+        Raises:
+          ValueError: if ``rows`` is something else.
+        """
+        kinds = {"runs": self._run_rows, "epochs": self._epoch_rows, "steps": self._step_rows}
+        if rows not in kinds:
+            raise ValueError(f"`rows` must be 'runs', 'epochs' or 'steps', got {rows!r}.")
+        if jax.process_index() != 0:
+            return
+        with write_whole(path) as stream:
+            csv.writer(stream).writerows(kinds[rows]())
+
+    def _run_rows(self) -> Iterator[Sequence[Any]]:
+        scores = {name: self.scores(name) for name in self.runs}
+        ends = ["status", "epochs", "best_epoch", *scores]
+        yield ["index", *self.table, "seed", *ends]
+        for k, s in np.ndindex(self.status.shape):
+            made = [_plain(column[k]) for column in self.table.values()]
+            how = (self.status, self.epochs, self.best_epoch, *scores.values())
+            yield [k, *made, self.seeds[s], *(column[k, s] for column in how)]
+
+    def _epoch_rows(self) -> Iterator[Sequence[Any]]:
+        yield ["index", "seed", "epoch", *self.runs]
+        for k, s in np.ndindex(self.status.shape):
+            for at in range(self.epochs[k, s]):
+                values = (column[k, s, at] for column in self.runs.values())
+                yield [k, self.seeds[s], at + 1, *values]
+
+    def _step_rows(self) -> Iterator[Sequence[Any]]:
+        yield ["index", "seed", "step", "learning_rate"]
+        per_epoch = self.rates.shape[2] // self.runs[self.monitor].shape[2]
+        for k, s in np.ndindex(self.status.shape):
+            trained = self.rates[k, s, : self.epochs[k, s] * per_epoch]
+            for step, rate in enumerate(trained):
+                yield [k, self.seeds[s], step, rate]
+
+    def rich_table(self, most: int = 20) -> Table:
+        """Returns the best schedules as a table for ``rich.print``."""
+        table = Table("rank", "index", *self.table, self.monitor, "status")
+        for rank, index in enumerate(self.order()[:most].tolist(), start=1):
+            found = self.candidate(index)
+            score = format_value(found.score)
+            if len(self.seeds) > 1:
+                score += f" ± {format_value(found.spread)}"
+            made = (format_value(value) for value in found.parameters.values())
+            ends = ", ".join(dict.fromkeys(self.status[index].tolist()))
+            table.add_row(str(rank), str(index), *made, score, ends)
+        return table
+
+    def plot(self, metric: str | None = None) -> "Figure":
+        """Draws the schedules and how they did, the best ones in colour."""
+        from jaxlr.plot import plot_sweep
+
+        return plot_sweep(self, self._known(metric))
+
+    def summary(self) -> str:
+        """Returns one line: how many runs there were, how they ended, and the best."""
+        counts = {name: int(np.sum(self.status == name)) for name in STATUS}
+        ends = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+        line = f"{self.status.size} runs in {self.seconds.sum():.4g} s: {ends}"
+        if counts["diverged"] == self.status.size:
+            return line
+        best = self.best()
+        return f"{line}; best {self.monitor} {best.score:.4g}, schedule {best.index}"
+
+    def _known(self, metric: str | None) -> str:
+        metric = self.monitor if metric is None else metric
+        if metric not in self.runs:
+            raise ValueError(f"`metric` must be one of {', '.join(self.runs)}, got {metric!r}.")
+        return metric
+
+    def _sign(self, metric: str | None, mode: Mode | None) -> int:
+        if mode is None:
+            if self._known(metric) != self.monitor:
+                raise ValueError(f"`mode` must be 'min' or 'max' for {metric!r}, got None.")
+            mode = self.mode
+        return sign_of(mode)
+
+
+def sign_of(mode: str) -> int:
+    """1 where less is better, and -1 where more is."""
+    if mode not in ("min", "max"):
+        raise ValueError(f"`mode` must be 'min' or 'max', got {mode!r}.")
+    return 1 if mode == "min" else -1
+
+
+def _deviation(values: Array) -> Array:
+    """The standard deviation over the second axis."""
+    if values.shape[1] < 2:
+        return np.full((values.shape[0], *values.shape[2:]), np.nan)
+    deviation: Array = np.std(values, axis=1, ddof=1)
+    return deviation
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
