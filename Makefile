@@ -32,8 +32,8 @@ test-x64: $(VENV)/installed
 
 test-strict: $(VENV)/installed
 	JAX_NUMPY_DTYPE_PROMOTION=strict JAX_NUMPY_RANK_PROMOTION=raise \
-		$(PYTEST) tests/test_adaptive.py tests/test_laws.py tests/test_schedules.py \
-		tests/test_stopping.py
+		$(PYTEST) tests/test_adaptive.py tests/test_intervals.py tests/test_laws.py \
+		tests/test_schedules.py tests/test_stopping.py
 
 # The versions in constraints.txt stay, but for mpmath, of which PyTorch needs an older one. timm
 # needs torchvision for its models, but not for its schedulers; MMEngine needs OpenCV, fvcore some

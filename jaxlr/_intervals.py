@@ -133,7 +133,8 @@ def interval(boundaries: ArrayLike, count: ArrayLike, side: Side = "right") -> j
         return jnp.searchsorted(boundaries, count, side=side, method="scan_unrolled")
     # Of every so many the last, and then those between two of them.
     width = math.isqrt(number) + 1
-    begin = width * _number_passed(count, boundaries[width - 1 :: width], side)
+    milestones = jnp.expand_dims(boundaries[width - 1 :: width], tuple(range(count.ndim)))
+    begin = width * _number_passed(count, milestones, side)
     begin = jnp.minimum(begin, number - width)
     near = jax.vmap(lambda begin: lax.dynamic_slice_in_dim(boundaries, begin, width))(begin.ravel())
     return begin + _number_passed(count, near.reshape(*count.shape, width), side)

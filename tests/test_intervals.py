@@ -135,7 +135,7 @@ def test_the_cheaper_formula_is_not_asked_after_the_last_boundary():
     count = np.arange(0, 6000).astype(np.int32)
 
     def formula(count, entry):
-        return entry + 1000 * (count >= 4750)
+        return entry + 1000 * (count >= 4750).astype(np.int32)
 
     looked_up = functools.partial(
         by_interval, formula, boundaries, columns=values, before_last=lambda count, entry: entry
