@@ -36,9 +36,10 @@ _WITHIN = (5, 19, 96)
 """So many boundaries within a block of counts are compared with: the fewest that suffice."""
 
 _MOST_BYTES, _MOST_AT_ONCE = 550, 150
-"""How much there may be to choose from for a count; and in all blocks at a time.
+"""So many bytes a count may have to choose from; and if all blocks are evaluated at a time.
 
-Memory of more than 32 MB is new at every call, and its first touch takes longer than the values.
+The choices of a whole batch should take less than 32 MB: an allocation of more is new to the
+process at every call, and its first touch takes longer than the values.
 """
 
 
@@ -83,8 +84,13 @@ def by_interval(
         return value_of(count)
 
     blocks = _blocks(count.ravel())
-    first, last_count = interval(boundaries, jnp.min(blocks, axis=1), side), jnp.max(blocks, axis=1)
-    passes = functools.partial(_passes, last_count, side=side)
+    least, most = jnp.min(blocks, axis=1), jnp.max(blocks, axis=1)
+    first = interval(boundaries, least, side)
+
+    def has_more_than(within: int) -> jax.Array:
+        """Whether each block passes the boundary after so many."""
+        after = _rows(boundaries, jnp.minimum(first + within, boundaries.size - 1))
+        return (first + within < boundaries.size) & _passes(most, after, side)
 
     def near(within: int, blocks: jax.Array, first: jax.Array) -> Any:
         """The values where there are at most so many boundaries within each block."""
@@ -98,27 +104,19 @@ def by_interval(
     def values_of(within: int) -> Callable[[], Any]:
         if within * size <= _MOST_AT_ONCE:
             return lambda: near(within, blocks, first)
-        return lambda: _one_by_one(lambda *rows: near(within, *rows), blocks, first)
+        return lambda: _row_by_row(lambda *rows: near(within, *rows), blocks, first)
 
     def all_values() -> Any:
-        most = max(32, blocks.size // 512)
-        lengths = range(1, min(most, blocks.shape[1]) + 1)
-        length = max(n for n in lengths if blocks.shape[1] % n == 0)
-        values = _one_by_one(value_of, blocks.reshape(-1, length))
+        longest = min(max(32, blocks.size // 512), blocks.shape[1])
+        length = max(n for n in range(1, longest + 1) if blocks.shape[1] % n == 0)
+        values = _row_by_row(value_of, blocks.reshape(-1, length))
         return jax.tree.map(lambda x: x.reshape(blocks.shape), values)
 
     size = sum(column.dtype.itemsize for column in jax.tree.leaves(columns))
     widths = [within for within in _WITHIN if within * size <= _MOST_BYTES]
-    # A block has more boundaries than so many if it passes the one after them.
-    following = [first + within for within in widths]
-    more = [
-        (place < boundaries.size)
-        & passes(_rows(boundaries, jnp.minimum(place, boundaries.size - 1)))
-        for place in following
-    ]
-    method = functools.reduce(jnp.add, (too_many.astype(int) for too_many in more))
+    method = sum(has_more_than(within).astype(int) for within in widths)
     if before_last is not None:
-        method = jnp.where(passes(boundaries[-1]), len(widths), method)
+        method = jnp.where(_passes(most, boundaries[-1], side), len(widths), method)
     values = lax.switch(_most(method), [*map(values_of, widths), all_values])
     return jax.tree.map(lambda x: x.ravel()[: count.size].reshape(count.shape), values)
 
@@ -187,7 +185,7 @@ def _compared(count: jax.Array, boundaries: jax.Array, columns: Any, side: Side)
     return between(0, boundaries.shape[-1])
 
 
-def _one_by_one(function: Callable[..., Any], *rows: jax.Array) -> Any:
+def _row_by_row(function: Callable[..., Any], *rows: jax.Array) -> Any:
     """A function of rows, one after another, so that little else is in memory beside the result."""
 
     def row(index: ArrayLike) -> Any:
