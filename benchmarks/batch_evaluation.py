@@ -83,14 +83,17 @@ def staircase(k):
     )
 
 
-def restarts(k):
-    return jaxlr.zipped(
-        jaxlr.cosine_restarts_schedule,
-        init_value=floats(0.1, 1.0, k),
-        first_decay_steps=steps(100, 1000, k),
-        t_mul=floats(1.0, 2.0, k),
-        m_mul=floats(0.5, 1.0, k),
-    )
+def restarts(shortest, longest):
+    def batch(k):
+        return jaxlr.zipped(
+            jaxlr.cosine_restarts_schedule,
+            init_value=floats(0.1, 1.0, k),
+            first_decay_steps=steps(shortest, longest, k),
+            t_mul=floats(1.0, 2.0, k),
+            m_mul=floats(0.5, 1.0, k),
+        )
+
+    return batch
 
 
 def piecewise(boundaries):
@@ -131,7 +134,9 @@ KINDS = {
     "stairs": (staircase, None),
     "10 boundaries": (piecewise(10), None),
     "100 boundaries": (piecewise(100), None),
-    "cosine restarts": (restarts, None),
+    "1,000 boundaries": (piecewise(1000), None),
+    "cosine restarts": (restarts(100, 1000), None),
+    "short cosine restarts": (restarts(10, 100), None),
     "all families": (mixed, None),
 }
 

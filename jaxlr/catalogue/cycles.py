@@ -341,7 +341,7 @@ def _whole_cyclic(
     by_count: bool,
     curve: Shape,
 ) -> jax.Array:
-    """The same for lengths of whole steps, which take a third of the time."""
+    """The same for lengths of whole steps, which take less time."""
     count, up, period = as_steps(count, up, period)
     number = whole_periods(count, period)
     rises, part = either_progress(count - number * period, up, period)
