@@ -205,8 +205,8 @@ def _row_by_row(function: Callable[..., Any], *rows: jax.Array) -> Any:
 
 def _blocks(counts: jax.Array) -> jax.Array:
     """Counts side by side in blocks of one length; those that are missing are as the last."""
-    # A divisor of their number leaves nothing to fill up, and nothing to cut off again. It is one of
-    # which a short piece is a divisor.
+    # A divisor of their number leaves nothing to fill up, and nothing to cut off again. It should
+    # have short divisors itself.
     lengths = range(_BLOCK, 2 * _BLOCK, 4)
     length = next((n for n in lengths if counts.size % n == 0), _BLOCK)
     return jnp.pad(counts, (0, -counts.size % length), mode="edge").reshape(-1, length)
