@@ -1,5 +1,7 @@
 """One or more schedules of every public family: what the laws are tested on."""
 
+import functools
+
 import jaxlr
 
 CASES: dict[str, jaxlr.Schedule] = {
@@ -158,3 +160,22 @@ CASES: dict[str, jaxlr.Schedule] = {
 
 COUNTS = range(60)
 """Counts that reach beyond the end of every case."""
+
+SOME = [
+    CASES[name]
+    for name in (
+        "linear",
+        "linear_up",
+        "cosine",
+        "exponential",
+        "piecewise_constant",
+        "join",
+        "wrap",
+    )
+]
+"""A few of them, to make batches of."""
+
+
+@functools.cache
+def some():
+    return jaxlr.stack(SOME)
