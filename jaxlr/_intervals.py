@@ -19,7 +19,7 @@ from jax.typing import ArrayLike
 
 from jaxlr._numerics import Instant, as_float, as_number, as_steps, is_integer, largest, on_host
 
-__all__ = ["by_interval", "counts_before", "interval"]
+__all__ = ["by_interval", "counts_before", "entry_at", "interval"]
 
 Side = Literal["right", "left"]
 
@@ -136,6 +136,14 @@ def interval(boundaries: ArrayLike, count: ArrayLike, side: Side = "right") -> j
     begin = jnp.minimum(begin, number - width)
     near = jax.vmap(lambda begin: lax.dynamic_slice_in_dim(boundaries, begin, width))(begin.ravel())
     return begin + _number_passed(count, near.reshape(*count.shape, width), side)
+
+
+def entry_at(index: jax.Array, column: ArrayLike) -> jax.Array:
+    """``column[index]``, for an index from 0 on that there is."""
+    column = jnp.asarray(column)
+    if column.size > _FEW:
+        return _rows(column, index)
+    return _compared(index, jnp.arange(1, column.size, dtype=index.dtype), column, "right")
 
 
 def _number_passed(count: jax.Array, boundaries: jax.Array, side: Side) -> jax.Array:

@@ -36,7 +36,7 @@ from jaxlr._numerics import (
     total,
     whole_periods,
 )
-from jaxlr._parameters import Exponent, Fraction, Kind, NonNegative, Period, Positive, Steps, Value
+from jaxlr._parameters import Exponent, Fraction, Kind, Period, Positive, Steps, Value
 from jaxlr._powers import raised
 from jaxlr.catalogue.piecewise import _through, _through_from_0
 from jaxlr.catalogue.warmups import warmup_cosine_decay_schedule
@@ -477,16 +477,25 @@ def _cycles(
     warmup_steps: Steps,
     decay_steps: Steps,
     end_value: Value,
-    exponent: NonNegative,
+    exponent: Exponent,
 ) -> jax.Array:
     """The expanded form of a list of cycles: picks one and evaluates it at its own count."""
     ends = jnp.cumsum(decay_steps)
     starts = ends - decay_steps
-    columns = (init_value, peak_value, warmup_steps, decay_steps, end_value, exponent)
+    columns = {
+        "init_value": init_value,
+        "peak_value": peak_value,
+        "warmup_steps": warmup_steps,
+        "decay_steps": decay_steps,
+        "end_value": end_value,
+        "exponent": exponent,
+    }
+    # A whole exponent that all cycles share is one number, and no column.
+    shared = {"exponent": columns.pop("exponent")} if np.ndim(exponent) == 0 else {}
 
     def value(count: jax.Array, entry: Any) -> jax.Array:
-        start, *arguments = entry
+        start, arguments = entry
         count, start = as_steps(count, start)
-        return warmup_cosine_decay_schedule(*arguments)(count - start)
+        return warmup_cosine_decay_schedule(**arguments, **shared)(count - start)
 
-    return by_interval(value, starts[1:], count, (starts, *columns))
+    return by_interval(value, starts[1:], count, (starts, columns))

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from jaxlr._intervals import by_interval
+from jaxlr._intervals import by_interval, entry_at
 from jaxlr._numerics import (
     Instant,
     Phase,
@@ -321,9 +321,9 @@ def table_schedule(count: jax.Array, values: Values, steps_per_value: Period = 1
     References:
       ``StepParamScheduler`` of fvcore; the list of ``fixed`` in fairseq, before its shrinking.
     """
-    values = jnp.asarray(values)
     entry = whole_periods(count, steps_per_value)
-    return values[jnp.minimum(entry, as_steps(entry, values.size - 1)[1]).astype(int)]
+    last = as_steps(entry, np.size(values) - 1)[1]
+    return entry_at(jnp.minimum(entry, last).astype(int), values)
 
 
 def tabulate(
