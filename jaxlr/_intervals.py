@@ -138,12 +138,12 @@ def interval(boundaries: ArrayLike, count: ArrayLike, side: Side = "right") -> j
     return begin + _number_passed(count, near.reshape(*count.shape, width), side)
 
 
-def entry_at(index: jax.Array, column: ArrayLike) -> jax.Array:
+def entry_at(index: jax.Array, column: jax.Array) -> jax.Array:
     """``column[index]``, for an index from 0 on that there is."""
-    column = jnp.asarray(column)
     if column.size > _FEW:
         return _rows(column, index)
-    return _compared(index, jnp.arange(1, column.size, dtype=index.dtype), column, "right")
+    value: jax.Array = _compared(index, jnp.arange(1, column.size), column, "right")
+    return value
 
 
 def _number_passed(count: jax.Array, boundaries: jax.Array, side: Side) -> jax.Array:

@@ -492,10 +492,12 @@ def _cycles(
     }
     # A whole exponent that all cycles share is one number, and no column.
     shared = {"exponent": columns.pop("exponent")} if np.ndim(exponent) == 0 else {}
+    formula = warmup_cosine_decay_schedule.family.function
 
-    def value(count: jax.Array, entry: Any) -> jax.Array:
+    def of_cycle(count: jax.Array, entry: Any) -> jax.Array:
         start, arguments = entry
         count, start = as_steps(count, start)
-        return warmup_cosine_decay_schedule(**arguments, **shared)(count - start)
+        value: jax.Array = formula(count - start, **arguments, **shared)
+        return value
 
-    return by_interval(value, starts[1:], count, (starts, columns))
+    return by_interval(of_cycle, starts[1:], count, (starts, columns))

@@ -321,9 +321,9 @@ def table_schedule(count: jax.Array, values: Values, steps_per_value: Period = 1
     References:
       ``StepParamScheduler`` of fvcore; the list of ``fixed`` in fairseq, before its shrinking.
     """
+    column = jnp.asarray(values)
     entry = whole_periods(count, steps_per_value)
-    last = as_steps(entry, np.size(values) - 1)[1]
-    return entry_at(jnp.minimum(entry, last).astype(int), values)
+    return entry_at(jnp.minimum(entry, as_steps(entry, column.size - 1)[1]).astype(int), column)
 
 
 def tabulate(
