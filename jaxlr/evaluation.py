@@ -39,7 +39,7 @@ __all__ = ["Block", "blocks", "evaluate"]
 _BLOCK_BYTES = 2**25
 
 _MOST_FUSED, _LONG = 8, 512
-"""Up to so many structures, or fewer counts, evaluating all at once is faster on a processor."""
+"""Up to so many structures, or fewer counts, evaluating all at once is faster on one processor."""
 
 
 def evaluate(
@@ -122,14 +122,25 @@ def _evaluate(
         batch, out = batch[np.minimum(np.arange(whole), number - 1)], None
     elif out is not None and out.devices() != set(devices):
         raise ValueError(f"`out` must be on {devices} as the result, got one on {out.devices()}.")
+    platform = devices[0].platform
     spread, everywhere = _sharding(devices, "batch"), _sharding(devices, None)
-    stacks = batch._placed_as(spread, len(devices))
+    by_row = platform == "cpu" and _is_faster_by_row(batch, np.size(counts), len(devices))
+    # The members of a part of the rows are anywhere in the stacks.
+    stacks = batch._placed_as(everywhere if by_row else spread, len(devices))
     if isinstance(counts, jax.Array):
         counts = jax.device_put(counts, everywhere)
     # A mesh of the caller's does not take the place of this one.
     with jax.set_mesh(Mesh(np.asarray(devices), ("batch",))):
-        values: jax.Array = _compiled(devices[0].platform)(out, stacks, counts, spread, single)
+        function = _compiled(platform)
+        values: jax.Array = function(out, stacks, counts, spread, single, by_row)
         return values if len(batch) == number else values[:number]
+
+
+def _is_faster_by_row(batch: Batch, number: int, devices: int) -> bool:
+    structures = len(batch.stacks)
+    if devices > 1:  # All at once, the devices would exchange the values of several structures.
+        return structures > 1
+    return structures > _MOST_FUSED and number >= _LONG
 
 
 def _check_out(out: Any, shape: tuple[int, ...]) -> None:
@@ -158,13 +169,21 @@ def _compiled(platform: str) -> Any:
     options = {"xla_cpu_prefer_vector_width": 512} if platform == "cpu" else None
 
     @functools.partial(
-        jax.jit, donate_argnums=0, static_argnums=(3, 4), keep_unused=True, compiler_options=options
+        jax.jit,
+        donate_argnums=0,
+        static_argnums=(3, 4, 5),
+        keep_unused=True,
+        compiler_options=options,
     )
     def values(
-        out: jax.Array | None, batch: Batch, counts: jax.Array, spread: Sharding, single: bool
+        out: jax.Array | None,
+        batch: Batch,
+        counts: jax.Array,
+        spread: Sharding,
+        single: bool,
+        by_row: bool,
     ) -> jax.Array:
-        is_long = len(batch.stacks) > _MOST_FUSED and counts.size >= _LONG
-        if platform == "cpu" and is_long:
+        if by_row:
             return _one_by_one(out, batch, counts, spread)
         table = batch(counts)
         return table[0] if single else jax.lax.with_sharding_constraint(table, spread)
@@ -178,17 +197,14 @@ def _one_by_one(
     """The values of each member into its row: XLA makes one loop of few structures only."""
     if out is None:
         out = jnp.zeros((len(batch), *counts.shape), _numerics.float_dtype())
-    layout = batch._layout
 
-    def write_all(stacks: Any, counts: Any, groups: Any, rows: Any, table: Any) -> Any:
-        order = jnp.argsort(groups)
-        bounds = jnp.searchsorted(groups[order], jnp.arange(len(stacks) + 1))
+    def write_all(stacks: Any, counts: Any, places: Any, rows: Any, bounds: Any, table: Any) -> Any:
         for group, schedules in enumerate(stacks):
 
             def write(index: Any, table: Any, schedules: Schedule = schedules) -> Any:
-                place = order[index]
-                member: Schedule = jax.tree.map(lambda leaf: leaf[rows[place]], schedules)
-                return jax.lax.dynamic_update_index_in_dim(table, member(counts), place, 0)
+                member: Schedule = jax.tree.map(lambda leaf: leaf[rows[index]], schedules)
+                values = member(counts)
+                return jax.lax.dynamic_update_index_in_dim(table, values, places[index], 0)
 
             table = jax.lax.fori_loop(bounds[group], bounds[group + 1], write, table)
         return table
@@ -198,12 +214,25 @@ def _one_by_one(
         write_all = jax.shard_map(
             write_all,
             mesh=spread.mesh,
-            in_specs=(all_, all_, each, each, each),
+            in_specs=(all_, all_, each, each, each, each),
             out_specs=each,
             check_vma=False,
         )
-    places = jnp.asarray(layout.groups), jnp.asarray(layout.rows)
-    return write_all(batch.stacks, counts, *places, out)
+    places, rows, bounds = _in_order(batch, len(spread.device_set))
+    return write_all(batch.stacks, counts, places, rows, bounds, out)
+
+
+def _in_order(batch: Batch, parts: int) -> tuple[jax.Array, ...]:
+    """The places of the members by structure, their rows there, and where each structure begins.
+
+    Each holds these for every one of some equal parts of the batch, side by side.
+    """
+    layout = batch._layout
+    groups, rows = (x.reshape(parts, -1) for x in (layout.groups, layout.rows))
+    places = np.argsort(groups, axis=1, kind="stable")
+    starts = [np.searchsorted(np.sort(part), np.arange(len(batch.stacks) + 1)) for part in groups]
+    arrays = places, np.take_along_axis(rows, places, axis=1), np.stack(starts)
+    return tuple(jnp.asarray(array.ravel(), jnp.int32) for array in arrays)
 
 
 class Block(NamedTuple):
