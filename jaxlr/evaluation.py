@@ -62,8 +62,8 @@ def evaluate(
       counts: the counts, of any shape.
       path: a ``.npy`` file to write the values to, block by block, for what does not fit in memory.
         It is there whole or not at all.
-      out: an array of the shape and type of the result, such as an earlier one, whose memory the
-        result may take; it is gone then. Fresh memory may cost more time than the values.
+      out: an array like the result, on the same devices, such as an earlier one. The result takes
+        its memory, and it is gone then. Fresh memory may cost more time than the values.
       devices: the devices to share the members; all local ones by default.
       progress: show a bar on the terminal, if there is one, while a file is written.
 
@@ -115,24 +115,25 @@ def _evaluate(
 ) -> jax.Array:
     number, counts = len(batch), _numerics.host_count(counts)
     devices = devices if number > 1 else devices[:1]
-    if out is not None:
-        _check_out(out, np.shape(counts) if single else (number, *np.shape(counts)))
+    spread, everywhere = _sharding(devices, "batch"), _sharding(devices, None)
+    final = spread
     if number % len(devices):  # The last member fills up the last device.
         whole = -(-number // len(devices)) * len(devices)
-        batch, out = batch[np.minimum(np.arange(whole), number - 1)], None
-    elif out is not None and out.devices() != set(devices):
-        raise ValueError(f"`out` must be on {devices} as the result, got one on {out.devices()}.")
-    spread, everywhere = _sharding(devices, "batch"), _sharding(devices, None)
+        batch, final = batch[np.minimum(np.arange(whole), number - 1)], everywhere
+    if out is not None:
+        _check_out(out, np.shape(counts) if single else (number, *np.shape(counts)), final)
     stacks = batch._placed_as(spread, len(devices))
     if isinstance(counts, jax.Array):
         counts = jax.device_put(counts, everywhere)
+    members = None if single else number
     # A mesh of the caller's does not take the place of this one.
     with jax.set_mesh(Mesh(np.asarray(devices), ("batch",))):
-        values: jax.Array = _compiled(devices[0].platform)(out, stacks, counts, spread, single)
-        return values if len(batch) == number else values[:number]
+        compiled = _compiled(devices[0].platform)
+        values: jax.Array = compiled(out, stacks, counts, spread, final, members)
+        return values
 
 
-def _check_out(out: Any, shape: tuple[int, ...]) -> None:
+def _check_out(out: Any, shape: tuple[int, ...], sharding: Sharding) -> None:
     if not isinstance(out, jax.Array):
         raise TypeError(f"`out` must be an array of JAX, such as an earlier result, got {out!r}.")
     dtype: np.dtype[Any] = np.dtype(_numerics.float_dtype())
@@ -143,6 +144,11 @@ def _check_out(out: Any, shape: tuple[int, ...]) -> None:
         )
     if out.is_deleted():
         raise ValueError("`out` must be an array with its memory, got one that lost it already.")
+    if not out.sharding.is_equivalent_to(sharding, out.ndim):
+        raise ValueError(
+            f"`out` must be on the devices as the result, with {sharding}, got one with "
+            f"{out.sharding}."
+        )
 
 
 def _sharding(devices: Sequence[jax.Device], axis: str | None) -> Sharding:
@@ -158,16 +164,31 @@ def _compiled(platform: str) -> Any:
     options = {"xla_cpu_prefer_vector_width": 512} if platform == "cpu" else None
 
     @functools.partial(
-        jax.jit, donate_argnums=0, static_argnums=(3, 4), keep_unused=True, compiler_options=options
+        jax.jit,
+        donate_argnums=0,
+        static_argnums=(3, 4, 5),
+        keep_unused=True,
+        compiler_options=options,
     )
     def values(
-        out: jax.Array | None, batch: Batch, counts: jax.Array, spread: Sharding, single: bool
+        out: jax.Array | None,
+        batch: Batch,
+        counts: jax.Array,
+        spread: Sharding,
+        final: Sharding,
+        members: int | None,
     ) -> jax.Array:
         is_long = len(batch.stacks) > _MOST_FUSED and counts.size >= _LONG
         if platform == "cpu" and is_long:
-            return _one_by_one(out, batch, counts, spread)
-        table = batch(counts)
-        return table[0] if single else jax.lax.with_sharding_constraint(table, spread)
+            table = _one_by_one(out if members == len(batch) else None, batch, counts, spread)
+        else:
+            table = batch(counts)
+        if members is None:
+            return table[0]
+        table = jax.lax.with_sharding_constraint(table, spread)
+        if members == len(batch):
+            return table
+        return jax.lax.with_sharding_constraint(table[:members], final)
 
     return values
 

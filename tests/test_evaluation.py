@@ -248,15 +248,22 @@ def test_counts_and_results_may_be_on_other_devices():
                 values = jaxlr.evaluate(batch, there, devices=devices[1:2])
                 assert values.devices() == {devices[1]}
             first = jaxlr.evaluate(batch, counts)
+            memory = [part.data.unsafe_buffer_pointer() for part in first.addressable_shards]
             second = jaxlr.evaluate(batch, counts, out=first)
-            assert first.is_deleted() == (len(batch) in (1, 8))
+            assert first.is_deleted()
+            taken = [part.data.unsafe_buffer_pointer() for part in second.addressable_shards]
+            assert taken == memory
             np.testing.assert_array_equal(second, expected)
-        try:
-            jaxlr.evaluate(lines, counts, out=jaxlr.evaluate(lines, counts), devices=devices[:2])
-        except ValueError as error:
-            assert "`out` must be on" in str(error), error
-        else:
-            raise AssertionError("an array on other devices was taken")
+        whole = NamedSharding(Mesh(np.array(devices), ("k",)), PartitionSpec())
+        elsewhere = (jaxlr.evaluate(lines, counts, devices=devices[:2]),
+                     jax.device_put(jaxlr.evaluate(lines, counts), whole))
+        for out in elsewhere:
+            try:
+                jaxlr.evaluate(lines, counts, out=out)
+            except ValueError as error:
+                assert "`out` must be on" in str(error), error
+            else:
+                raise AssertionError("an array on other devices was taken")
         """,
     )
 
