@@ -62,14 +62,15 @@ def evaluate(
       counts: the counts, of any shape.
       path: a ``.npy`` file to write the values to, block by block, for what does not fit in memory.
         It is there whole or not at all.
-      out: an array of the shape and type of the result, such as an earlier one, whose memory the
-        result may take; it is gone then. Fresh memory may cost more time than the values.
+      out: an array like the result, on the same devices, such as an earlier one. The result takes
+        its memory, and it is gone then. Fresh memory may cost more time than the values.
       devices: the devices to share the members; all local ones by default.
       progress: show a bar on the terminal, if there is one, while a file is written.
 
     Returns:
       The values: of the shape of the counts for a schedule, K such for a batch. On several devices
-      the members are spread over them. With ``path``, the file as a read-only memory map.
+      the members are spread over them; where their number is no multiple, each has all values.
+      With ``path``, the file as a read-only memory map.
 
     Raises:
       TypeError: if it is called inside a compiled function; call ``schedules(counts)`` there.
@@ -106,6 +107,23 @@ def _known_devices(devices: Sequence[jax.Device] | None) -> list[jax.Device]:
     return known
 
 
+class _Plan(NamedTuple):
+    """How to evaluate a batch.
+
+    Attributes:
+      spread: where the members are, as many on each device.
+      result: where the values are.
+      number: of how many members they are; the last one may fill up the last device. ``None`` is
+        for those of one schedule.
+      by_row: whether to evaluate one member after another.
+    """
+
+    spread: Sharding
+    result: Sharding
+    number: int | None
+    by_row: bool
+
+
 def _evaluate(
     batch: Batch,
     counts: ArrayLike,
@@ -115,25 +133,24 @@ def _evaluate(
 ) -> jax.Array:
     number, counts = len(batch), _numerics.host_count(counts)
     devices = devices if number > 1 else devices[:1]
-    if out is not None:
-        _check_out(out, np.shape(counts) if single else (number, *np.shape(counts)))
-    if number % len(devices):  # The last member fills up the last device.
-        whole = -(-number // len(devices)) * len(devices)
-        batch, out = batch[np.minimum(np.arange(whole), number - 1)], None
-    elif out is not None and out.devices() != set(devices):
-        raise ValueError(f"`out` must be on {devices} as the result, got one on {out.devices()}.")
     platform = devices[0].platform
     spread, everywhere = _sharding(devices, "batch"), _sharding(devices, None)
+    result = everywhere if number % len(devices) else spread
+    if out is not None:
+        _check_out(out, np.shape(counts) if single else (number, *np.shape(counts)), result)
+    if number % len(devices):
+        whole = -(-number // len(devices)) * len(devices)
+        batch = batch[np.minimum(np.arange(whole), number - 1)]
     by_row = platform == "cpu" and _is_faster_by_row(batch, np.size(counts), len(devices))
     # The members of a part of the rows are anywhere in the stacks.
     stacks = batch._placed_as(everywhere if by_row else spread, len(devices))
     if isinstance(counts, jax.Array):
         counts = jax.device_put(counts, everywhere)
+    plan = _Plan(spread, result, None if single else number, by_row)
     # A mesh of the caller's does not take the place of this one.
     with jax.set_mesh(Mesh(np.asarray(devices), ("batch",))):
-        function = _compiled(platform)
-        values: jax.Array = function(out, stacks, counts, spread, single, by_row)
-        return values if len(batch) == number else values[:number]
+        values: jax.Array = _compiled(platform)(out, stacks, counts, plan)
+        return values
 
 
 def _is_faster_by_row(batch: Batch, number: int, devices: int) -> bool:
@@ -143,7 +160,7 @@ def _is_faster_by_row(batch: Batch, number: int, devices: int) -> bool:
     return structures > _MOST_FUSED and number >= _LONG
 
 
-def _check_out(out: Any, shape: tuple[int, ...]) -> None:
+def _check_out(out: Any, shape: tuple[int, ...], sharding: Sharding) -> None:
     if not isinstance(out, jax.Array):
         raise TypeError(f"`out` must be an array of JAX, such as an earlier result, got {out!r}.")
     dtype: np.dtype[Any] = np.dtype(_numerics.float_dtype())
@@ -154,6 +171,11 @@ def _check_out(out: Any, shape: tuple[int, ...]) -> None:
         )
     if out.is_deleted():
         raise ValueError("`out` must be an array with its memory, got one that lost it already.")
+    if not out.sharding.is_equivalent_to(sharding, out.ndim):
+        raise ValueError(
+            f"`out` must be on the devices as the result, with {sharding}, got one with "
+            f"{out.sharding}."
+        )
 
 
 def _sharding(devices: Sequence[jax.Device], axis: str | None) -> Sharding:
@@ -169,24 +191,20 @@ def _compiled(platform: str) -> Any:
     options = {"xla_cpu_prefer_vector_width": 512} if platform == "cpu" else None
 
     @functools.partial(
-        jax.jit,
-        donate_argnums=0,
-        static_argnums=(3, 4, 5),
-        keep_unused=True,
-        compiler_options=options,
+        jax.jit, donate_argnums=0, static_argnums=3, keep_unused=True, compiler_options=options
     )
-    def values(
-        out: jax.Array | None,
-        batch: Batch,
-        counts: jax.Array,
-        spread: Sharding,
-        single: bool,
-        by_row: bool,
-    ) -> jax.Array:
-        if by_row:
-            return _one_by_one(out, batch, counts, spread)
-        table = batch(counts)
-        return table[0] if single else jax.lax.with_sharding_constraint(table, spread)
+    def values(out: jax.Array | None, batch: Batch, counts: jax.Array, plan: _Plan) -> jax.Array:
+        is_whole = plan.number == len(batch)
+        if plan.by_row:
+            table = _one_by_one(out if is_whole else None, batch, counts, plan.spread)
+        else:
+            table = batch(counts)
+        if plan.number is None:
+            return table[0]
+        table = jax.lax.with_sharding_constraint(table, plan.spread)
+        if is_whole:
+            return table
+        return jax.lax.with_sharding_constraint(table[: plan.number], plan.result)
 
     return values
 

@@ -229,6 +229,37 @@ def test_members_are_spread_over_devices():
     )
 
 
+def test_devices_exchange_nothing():
+    on_devices(
+        2,
+        """
+        import re, jax, numpy as np, jaxlr
+        from jaxlr import evaluation
+        from jaxlr.search import random_schedules
+        compiled, programs = evaluation._compiled("cpu"), []
+
+        def recorded(*arguments):
+            programs.append(compiled.lower(*arguments).compile().as_text())
+            return compiled(*arguments)
+
+        evaluation._compiled = lambda platform: recorded
+        counts = np.arange(600)
+        waves = jaxlr.zipped(jaxlr.cosine_decay_schedule, init_value=np.arange(1.0, 5.0),
+                             decay_steps=[100, 300, 500, 700])
+        mixed = random_schedules(jax.random.key(0), 12, total_steps=600, peak=1.0)
+        for batch in (waves, mixed):
+            values = jaxlr.evaluate(batch, counts)
+            np.testing.assert_array_equal(values, [lr(counts) for lr in batch])
+            np.testing.assert_array_equal(jaxlr.evaluate(batch, 7), [lr(7) for lr in batch])
+            np.testing.assert_array_equal(
+                jaxlr.evaluate(batch, counts, out=values), [lr(counts) for lr in batch]
+            )
+        assert len(programs) == 6
+        assert not re.search("all-|collective", " ".join(programs))
+        """,
+    )
+
+
 def test_counts_and_results_may_be_on_other_devices():
     on_devices(
         4,
@@ -248,15 +279,22 @@ def test_counts_and_results_may_be_on_other_devices():
                 values = jaxlr.evaluate(batch, there, devices=devices[1:2])
                 assert values.devices() == {devices[1]}
             first = jaxlr.evaluate(batch, counts)
+            memory = [part.data.unsafe_buffer_pointer() for part in first.addressable_shards]
             second = jaxlr.evaluate(batch, counts, out=first)
-            assert first.is_deleted() == (len(batch) in (1, 8))
+            assert first.is_deleted()
+            taken = [part.data.unsafe_buffer_pointer() for part in second.addressable_shards]
+            assert taken == memory
             np.testing.assert_array_equal(second, expected)
-        try:
-            jaxlr.evaluate(lines, counts, out=jaxlr.evaluate(lines, counts), devices=devices[:2])
-        except ValueError as error:
-            assert "`out` must be on" in str(error), error
-        else:
-            raise AssertionError("an array on other devices was taken")
+        whole = NamedSharding(Mesh(np.array(devices), ("k",)), PartitionSpec())
+        elsewhere = (jaxlr.evaluate(lines, counts, devices=devices[:2]),
+                     jax.device_put(jaxlr.evaluate(lines, counts), whole))
+        for out in elsewhere:
+            try:
+                jaxlr.evaluate(lines, counts, out=out)
+            except ValueError as error:
+                assert "`out` must be on" in str(error), error
+            else:
+                raise AssertionError("an array on other devices was taken")
         """,
     )
 
