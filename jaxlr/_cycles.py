@@ -26,9 +26,9 @@ from jaxlr._numerics import (
     instant,
     inverse,
     is_integer,
-    largest,
     log,
     most_exponent,
+    most_steps,
     on_host,
     product,
     since,
@@ -176,10 +176,11 @@ def _ends(first: Any, growth: Any) -> Instant:
     # Whole steps and parts are added up apart, so that no sum needs more digits than there are.
     whole = jnp.floor(lax.stop_gradient(lengths))
     rest = instant(jnp.cumsum(lengths - whole))
-    far = 2.0**31 - 128.0  # The last float32 that an int32 can hold.
-    sums = jnp.cumsum(jnp.minimum(whole, far).astype(rest.whole.dtype)) + rest.whole
-    late = jnp.cumsum(whole) >= far
-    return Instant(jnp.where(late, largest(sums.dtype), sums), jnp.where(late, 0.0, rest.part))
+    # A sum of floats that comes so near to the largest integer may stand for one beyond it.
+    late = jnp.cumsum(whole) >= most_steps() - 2.0**14
+    sums = jnp.cumsum(jnp.where(late, 0.0, whole).astype(rest.whole.dtype)) + rest.whole
+    end = instant(jnp.cumsum(lengths))
+    return Instant(jnp.where(late, end.whole, sums), jnp.where(late, end.part, rest.part))
 
 
 def _starts(ends: Instant) -> Instant:

@@ -54,6 +54,7 @@ __all__ = [
     "leading_digits",
     "log",
     "most_exponent",
+    "most_steps",
     "on_host",
     "per_step",
     "phase",
@@ -239,6 +240,11 @@ class Instant(NamedTuple):
     part: Any
 
 
+def most_steps() -> int:
+    """The largest number of whole steps that an :class:`Instant` has; what is more is a part."""
+    return 2**53 if float_dtype() == jnp.float64 else 2**31 - 1
+
+
 def instant(time: ArrayLike) -> Instant:
     """Splits a time of at least 0; one that misses a whole step by its rounding counts as that.
 
@@ -248,19 +254,20 @@ def instant(time: ArrayLike) -> Instant:
     array: Any
     if on_host(time):
         exact, array, rounding, dtype = np.asarray(time, np.float64), np, 1e-9, np.int64
-        bound = 2.0**53 if float_dtype() == jnp.float64 else 2.0**31 - 1.0
     elif is_integer(time):
         return Instant(time, jnp.zeros(jnp.shape(time), float_dtype()))
     else:
         exact, array, rounding, dtype = jnp.asarray(as_float(time)), jnp, 1e-6, _int_dtype()
-        bound = 2.0**31 - 128.0  # The last float32 that an int32 can hold.
     known = exact if on_host(time) else lax.stop_gradient(exact)
     whole = array.round(known)
     missed = known - whole
     is_whole = array.abs(missed) <= rounding * array.maximum(known, 1.0)
     part = (exact - known) + array.where(is_whole, 0.0, missed)
-    beyond = array.maximum(whole - bound, 0.0)
-    return Instant(array.minimum(whole, bound).astype(dtype), part + beyond)
+    most = most_steps()
+    fits = whole < most
+    steps = array.where(fits, whole, 0.0).astype(dtype)
+    beyond = array.where(fits, 0.0, whole - float(most))
+    return Instant(array.where(fits, steps, np.asarray(most, dtype)), part + beyond)
 
 
 def later(time: Instant, steps: Instant) -> Instant:

@@ -35,6 +35,18 @@ def test_cycles_begin_at_their_counts(first, growth):
         np.testing.assert_allclose(values(before)[exact], expected[exact], rtol=1e-6)
 
 
+@pytest.mark.parametrize(("first", "growth"), [(10**9, 2.0), (1.5e9, 1.0), (3e9, 1.5)])
+def test_a_traced_cycle_that_ends_beyond_every_integer_is_as_long_as_a_known_one(first, growth):
+    counts = np.array([10**9 - 1, 2 * 10**9, LATE])
+    known = jaxlr.cosine_restarts_schedule(1.0, first, growth)(counts)
+    begin = np.where(counts < first, 0.0, first)
+    last = first * growth ** (begin > 0.0)
+    exact = np.cos(0.5 * np.pi * (counts - begin) / last) ** 2
+    np.testing.assert_allclose(known, exact, rtol=1e-6, atol=1e-15)
+    build = jax.jit(lambda *cycle: jaxlr.cosine_restarts_schedule(1.0, *cycle)(counts))
+    np.testing.assert_allclose(build(first, growth), exact, rtol=1e-5, atol=1e-15)
+
+
 @pytest.mark.parametrize("period", [1, 3, 41, 1000, 2**20 + 1, 10**9])
 def test_even_cycles_never_drift(period):
     lr = jaxlr.cosine_restarts_schedule(1.0, period, t_mul=1.0)
