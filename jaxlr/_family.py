@@ -246,7 +246,7 @@ def _fingerprint(leaf: Any) -> Any:
         return id(leaf)
     if isinstance(leaf, str | bool):
         return leaf
-    return np.asarray(leaf, np.float32).tobytes()
+    return (np.asarray(leaf, np.float32) + np.float32(0.0)).tobytes()  # -0.0 equals 0.0.
 
 
 class Family:

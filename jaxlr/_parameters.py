@@ -20,6 +20,7 @@ from jaxlr import _numerics, _powers, _text
 
 __all__ = [
     "Boundaries",
+    "Cycles",
     "Fraction",
     "Growth",
     "NonNegative",
@@ -112,7 +113,10 @@ class Number(Kind):
             raise TypeError(f"{where} must be a number or an array, got {items!r}.") from error
 
     def check(self, where: str, value: Any) -> None:
-        numbers = np.asarray(value, np.float64)
+        try:
+            numbers = np.asarray(value, np.float64)
+        except OverflowError:  # Of an integer of some hundred digits.
+            raise ValueError(f"{where} must be {self._range()}. {self.cure}") from None
         low = numbers <= self.least if self.open else numbers < self.least
         refused = low | (numbers > self.most) | ~np.isfinite(numbers)
         if refused.any():
@@ -246,6 +250,9 @@ Steps = Annotated[
     Number("Give a number of steps; 0 leaves the phase out.", least=0.0, counted=True),
 ]
 """The length or the begin of a phase in steps; a phase of length 0 is over at once."""
+
+Cycles = Annotated[ArrayLike, Whole("Give a number of whole cycles.", least=1.0)]
+"""How many cycles there are."""
 
 Boundaries = Annotated[
     ArrayLike | Sequence[ArrayLike],

@@ -6,7 +6,7 @@ import inspect
 import math
 import operator
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -116,18 +116,31 @@ class _Reader:
             case ast.Dict(keys=keys, values=values):
                 if None in keys:
                     raise self._error(node, "`**` is not understood; name each key")
-                pairs = zip(map(self.read, filter(None, keys)), map(self.read, values), strict=True)
-                return dict(pairs)
+                names = [self._key(key) for key in filter(None, keys)]
+                self._refuse_repeated(node, names)
+                return dict(zip(names, map(self.read, values), strict=True))
             case ast.UnaryOp(op=op, operand=operand):
                 return self._apply(node, op, self.read(operand))
             case ast.BinOp(left=left, op=op, right=right):
                 return self._apply(node, op, self.read(left), self.read(right))
             case ast.Call(func=function, args=args, keywords=keywords):
-                named = {keyword.arg: self.read(keyword.value) for keyword in keywords}
-                if None in named:
+                if any(keyword.arg is None for keyword in keywords):
                     raise self._error(node, "`**` is not understood; name each argument")
+                self._refuse_repeated(node, [keyword.arg for keyword in keywords])
+                named = {keyword.arg: self.read(keyword.value) for keyword in keywords}
                 return self._family(function)(*map(self.read, args), **named)  # type: ignore[arg-type]
         raise self._error(node, "only families, numbers, strings, lists and dicts are understood")
+
+    def _key(self, node: ast.AST) -> Any:
+        key = self.read(node)
+        if not isinstance(key, int | float | str):
+            raise self._error(node, "only a number or a string can be a key of a dict")
+        return key
+
+    def _refuse_repeated(self, node: ast.AST, names: Sequence[Any]) -> None:
+        repeated = {name: None for name in names if names.count(name) > 1}
+        if repeated:
+            raise self._error(node, f"{', '.join(map(str, repeated))} is given more than once")
 
     def _family(self, node: ast.AST) -> Callable[..., Any]:
         match node:
@@ -175,10 +188,12 @@ def to_dict(value: Any) -> Any:
 def from_dict(data: Any, families: Families) -> Any:
     """Builds what :func:`to_dict` has written."""
     if isinstance(data, Mapping) and set(data) == {"family", "parameters"}:
-        if data["family"] not in families:
-            raise ValueError(f"`family` must be one of jaxlr.families(), got {data['family']!r}.")
-        parameters = {k: from_dict(v, families) for k, v in data["parameters"].items()}
-        return families[data["family"]](**parameters)
+        name, parameters = data["family"], data["parameters"]
+        if not isinstance(name, str) or name not in families:
+            raise ValueError(f"`family` must be one of jaxlr.families(), got {name!r}.")
+        if not isinstance(parameters, Mapping):
+            raise ValueError(f"`parameters` of {name} must be a dict by name, got {parameters!r}.")
+        return families[name](**{k: from_dict(v, families) for k, v in parameters.items()})
     if isinstance(data, Mapping):
         return {key: from_dict(item, families) for key, item in data.items()}
     if isinstance(data, list):

@@ -256,7 +256,9 @@ def text_plot(values: npt.ArrayLike, width: int = 72, height: int = 8, unit: str
     finite = curve[np.isfinite(curve)]
     low, high = (min(finite.min(), 0.0), finite.max()) if finite.size else (0.0, 0.0)
     span = high - low or 1.0
-    eighths = np.round(np.nan_to_num((columns - low) / span, posinf=1.0) * 8 * height).astype(int)
+    eighths = np.round(
+        np.nan_to_num((columns - low) / span, posinf=1.0, neginf=0.0) * 8 * height
+    ).astype(int)
     lines = []
     for row in reversed(range(height)):
         bar = "".join(_EIGHTHS[level] for level in np.clip(eighths - 8 * row, 0, 8))

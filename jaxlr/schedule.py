@@ -66,7 +66,9 @@ class Arithmetic(Parametric):
         return self._combine("add_schedules", other, self)
 
     def __sub__(self, other: Any) -> Self:
-        return self._combine("add_schedules", self, -other)
+        function = callable(other) and not isinstance(other, Arithmetic)
+        negative = self._combine("multiply_schedules", other, -1) if function else -other
+        return self._combine("add_schedules", self, negative)
 
     def __rsub__(self, other: Any) -> Self:
         return self._combine("add_schedules", other, -self)

@@ -128,7 +128,7 @@ def fractions_to_steps(fractions: Sequence[float], total_steps: int) -> list[int
 
 def _check(**sizes: int) -> None:
     for name, size in sizes.items():
-        if not (size > 0 and size == int(size)):
+        if not (size > 0 and size % 1 == 0):
             raise ValueError(f"`{name}` must be a positive whole number, got {size!r}.")
 
 

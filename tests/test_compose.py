@@ -27,6 +27,7 @@ def test_the_algebra_of_schedules():
         (1 - COSINE, 1 - a),
         (0.1 + COSINE, a + 0.1),
         (COSINE - 0.1, a - 0.1),
+        (COSINE - (lambda count: 0.1 * count), a - 0.1 * COUNTS),
         (0.3 * COSINE, 0.3 * a),
         (COSINE / 4, a / 4),
         (-COSINE, -a),

@@ -93,6 +93,7 @@ def test_a_terminal_shows_the_shape():
     assert bottom.split("┤") == ["          0 ", " ███"]
     assert scale.endswith("0 … 3 step")
     assert "nan" not in text_plot([np.nan, 1.0, np.inf])
+    assert text_plot([1.0, np.inf, -np.inf], height=1).splitlines()[0].endswith("┤██")
     assert text_plot([0.0, 0.0]).count("█") == 0
     with pytest.raises(ValueError, match="`values`"):
         text_plot([])

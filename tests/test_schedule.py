@@ -11,6 +11,11 @@ import pytest
 import jaxlr
 
 
+def columns(init_value=0, peak_value=1, warmup_steps=1, decay_steps=3):
+    """The arguments of some cycles, an array for each."""
+    return dict(locals())
+
+
 @pytest.mark.parametrize(
     ("build", "error", "words"),
     [
@@ -101,6 +106,39 @@ import jaxlr
             ValueError,
             ["`decay_steps`", "5", "3"],
         ),
+        (lambda: jaxlr.sgdr_schedule([3]), TypeError, ["`cosine_kwargs`", "list of dicts", "[3]"]),
+        (lambda: jaxlr.sgdr_schedule(columns()), ValueError, ["each cycle", "'init_value': 0"]),
+        (lambda: jaxlr.sgdr_schedule(columns([0], [1, 2])), ValueError, ["each cycle", "[1, 2]"]),
+        (
+            lambda: jaxlr.sgdr_schedule(columns([0], [1], [5], [3])),
+            ValueError,
+            ["`decay_steps`", "5", "3"],
+        ),
+        (
+            lambda: jaxlr.sgdr_schedule(columns([0], [1], [0], [-3])),
+            ValueError,
+            ["`decay_steps`", "-3"],
+        ),
+        (
+            lambda: jaxlr.piecewise_constant_schedule(1.0, {5: 0.1, "a": 0.1}),
+            TypeError,
+            ["`boundaries_and_scales`", "'a'"],
+        ),
+        (lambda: jaxlr.constant_schedule(10**400), ValueError, ["`value`", "finite"]),
+        (lambda: jaxlr.chebyshev_schedule(1, 2, 2**31), ValueError, ["`period`", "2147483648"]),
+        (lambda: jaxlr.cosine_restarts_schedule(1, 9, cycles=2.5), ValueError, ["`cycles`", "2.5"]),
+        (
+            lambda: jaxlr.repeat_schedule(jaxlr.constant_schedule(1), 9, cycles=0.5),
+            ValueError,
+            ["`cycles`", "0.5"],
+        ),
+        (
+            lambda: jaxlr.with_noise(jaxlr.constant_schedule(1), seed=1.5),
+            ValueError,
+            ["`seed`", "1.5"],
+        ),
+        (lambda: jaxlr.with_noise(jaxlr.constant_schedule(1), seed="a"), TypeError, ["`seed`"]),
+        (lambda: jaxlr.with_noise(jaxlr.constant_schedule(1), seed=2**40), ValueError, ["`seed`"]),
         (lambda: jaxlr.Schedule(), TypeError, ["constructor", "parse"]),
         (lambda: jaxlr.multistep_decay(1.0, 3), ValueError, ["`milestones`", "list", "3"]),
         (lambda: jaxlr.constant_schedule(1.0)([0, 1]), TypeError, ["`count`", "[0, 1]", "asarray"]),
@@ -183,6 +221,9 @@ def test_equality_follows_structure_and_numbers():
         1.0, 2, 0.5, staircase=True
     )
     assert lr != 0.1
+    zeros = jaxlr.constant_schedule(0.0), jaxlr.constant_schedule(-0.0)
+    assert zeros[0] == zeros[1]
+    assert len(set(zeros)) == 1
     assert len({lr, jaxlr.cosine_decay_schedule(0.1, 1000), lr.replace(alpha=0.1)}) == 2
 
 

@@ -76,6 +76,10 @@ def test_whole_powers_stay_integers():
         ("constant_schedule((-8)**0.5)", ["(-8)**0.5"]),
         ("constant_schedule(1 << 2)", ["numbers and schedules only"]),
         ("constant_schedule(1j)", ["'1j'"]),
+        ("constant_schedule(value=1, value=2)", ["value", "more than once"]),
+        ("piecewise_constant_schedule(1, {5: 0.5, 5: 2})", ["5", "more than once"]),
+        ("piecewise_constant_schedule(1, {[5]: 0.5})", ["'[5]'", "key"]),
+        ("constant_schedule(**{}, **{})", ["name each argument"]),
         ("constant_schedule(nan)", ["`value`", "nan"]),
         ("constant_schedule(" + "-" * 100_000 + "1)", ["deep"]),
         ("constant_schedule(" + "(" * 1000 + "1" + ")" * 1001, ["parentheses"]),
@@ -102,3 +106,7 @@ def test_wrong_parameters_are_named_as_in_python():
 def test_an_unknown_family_in_a_dict_is_named():
     with pytest.raises(ValueError, match=r"`family`.*'nothing'"):
         jaxlr.Schedule.from_dict({"family": "nothing", "parameters": {}})
+    with pytest.raises(ValueError, match=r"`family`.*\['constant_schedule'\]"):
+        jaxlr.Schedule.from_dict({"family": ["constant_schedule"], "parameters": {}})
+    with pytest.raises(ValueError, match=r"`parameters` of constant_schedule .*\[1\]"):
+        jaxlr.Schedule.from_dict({"family": "constant_schedule", "parameters": [1]})

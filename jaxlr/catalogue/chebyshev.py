@@ -19,10 +19,10 @@ def _check_order(*, min_value: ArrayLike, max_value: ArrayLike, period: ArrayLik
             f"{min_value}. They are the inverses of the smallest and the largest curvature."
         )
     steps = np.asarray(period)
-    if np.any(np.log2(steps) % 1.0 != 0.0) or np.any(steps < 1):
+    if np.any(np.log2(steps) % 1.0 != 0.0) or np.any((steps < 1) | (steps > 2**30)):
         raise ValueError(
-            f"chebyshev_schedule: `period` must be a power of 2, such as 64, got {period}. The "
-            "order of the values is made by doubling."
+            f"chebyshev_schedule: `period` must be a power of 2 up to 2**30, such as 64, got "
+            f"{period}. The order of the values is made by doubling."
         )
 
 

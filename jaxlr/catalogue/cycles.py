@@ -418,18 +418,32 @@ class _Cycles(Kind):
     """A list of the arguments of each cycle, kept as one dict of arrays."""
 
     def store(self, where: str, value: Any) -> Any:
+        family = warmup_cosine_decay_schedule.family
         if isinstance(value, Mapping):  # One array for each argument.
-            columns = dict(value)
+            lengths = {np.shape(column)[-1:] for column in value.values()}
+            if len(lengths) != 1 or lengths <= {(), (0,)}:
+                raise ValueError(
+                    f"{where} must have one number for each cycle, and one cycle at least, in all "
+                    f"of its arrays, got {value!r}."
+                )
+            rest = np.ones(next(iter(lengths)))  # What is not given is the same in all cycles.
+            columns = {
+                name: column if name in value else column * rest
+                for name, column in family.bind(**value).items()
+            }
         else:
-            cycles = [
-                warmup_cosine_decay_schedule(**cycle).params  # It checks them.
-                for cycle in value
-            ]
-            if not cycles:
+            if not isinstance(value, Sequence) or not all(isinstance(x, Mapping) for x in value):
+                raise TypeError(
+                    f"{where} must be a list of dicts, the arguments of each cycle, got {value!r}."
+                )
+            if not value:
                 raise ValueError(f"{where} must have at least one cycle, got {value!r}.")
+            cycles = [family.build(**cycle).params for cycle in value]  # It checks them.
             columns = {name: [cycle[name] for cycle in cycles] for name in cycles[0]}
-        kinds = warmup_cosine_decay_schedule.family.kinds
-        return {name: kinds[name].store(where, column) for name, column in columns.items()}
+        return {name: family.kinds[name].store(where, column) for name, column in columns.items()}
+
+    def check(self, where: str, value: Any) -> None:
+        warmup_cosine_decay_schedule(**value)
 
     def text(self, value: Any) -> str:
         if known(value) and all(np.ndim(column) == 1 for column in value.values()):

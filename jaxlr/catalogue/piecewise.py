@@ -59,6 +59,7 @@ class _Jumps(Kind):
 
     def store(self, where: str, value: Any) -> Any:
         if isinstance(value, Mapping):
+            self.counts.store(f"{where} (its counts)", list(value))  # Before they are compared.
             pair = sorted(value.items())
             value = [key for key, _ in pair], [scale for _, scale in pair]
         if not isinstance(value, list | tuple) or len(value) != 2:

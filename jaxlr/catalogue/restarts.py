@@ -17,7 +17,7 @@ from jaxlr._numerics import (
     phase,
     progress_in,
 )
-from jaxlr._parameters import Growth, Period, Positive, Steps, Value
+from jaxlr._parameters import Cycles, Growth, Period, Positive, Steps, Value
 from jaxlr.schedule import Schedule, schedule
 
 __all__ = ["cosine_restarts_schedule"]
@@ -30,7 +30,7 @@ def cosine_restarts_schedule(
     t_mul: Growth = 2.0,
     m_mul: Positive = 1.0,
     alpha: Value = 0.0,
-    cycles: Period | None = None,
+    cycles: Cycles | None = None,
     warmup_steps: Steps = 0,
     shrinks: Literal["range", "peak", "all"] = "range",
 ) -> Schedule:
@@ -67,8 +67,8 @@ def cosine_restarts_schedule(
       floor holds.
 
     Raises:
-      ValueError: if ``first_decay_steps``, ``m_mul`` or ``cycles`` is not positive, ``t_mul`` is
-        below 1, or ``warmup_steps`` is negative.
+      ValueError: if ``first_decay_steps`` or ``m_mul`` is not positive, ``cycles`` is no whole
+        number from 1 on, ``t_mul`` is below 1, or ``warmup_steps`` is negative.
 
     >>> import jaxlr, numpy as np
     >>> lr = jaxlr.cosine_restarts_schedule(1.0, first_decay_steps=2, m_mul=0.5, cycles=2)

@@ -20,7 +20,7 @@ from jaxlr._numerics import (
     progress_in,
     whole_periods,
 )
-from jaxlr._parameters import Growth, Number, Period, Positive
+from jaxlr._parameters import Cycles, Growth, Number, Period, Positive
 from jaxlr.compose.wrapping import AnySchedule
 from jaxlr.schedule import Schedule, schedule
 
@@ -140,7 +140,7 @@ def repeat_schedule(
     period: Period,
     t_mul: Growth | None = None,
     m_mul: Positive = 1.0,
-    cycles: Period | None = None,
+    cycles: Cycles | None = None,
 ) -> Schedule:
     r"""A schedule again and again, in cycles that may grow and shrink.
 
@@ -165,7 +165,8 @@ def repeat_schedule(
       The schedule.
 
     Raises:
-      ValueError: if ``period``, ``m_mul`` or ``cycles`` is not positive, or ``t_mul`` is below 1.
+      ValueError: if ``period`` or ``m_mul`` is not positive, ``cycles`` is no whole number from 1
+        on, or ``t_mul`` is below 1.
 
     >>> import jaxlr, numpy as np
     >>> saw = jaxlr.repeat_schedule(jaxlr.linear_schedule(1.0, 0.0, 2), 2, t_mul=2.0, m_mul=0.5)

@@ -2,7 +2,7 @@
 
 import functools
 import operator
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +11,7 @@ from jax import lax
 from jax.typing import ArrayLike
 
 from jaxlr._numerics import as_float, as_steps, divide
-from jaxlr._parameters import Positive, Steps, Value
+from jaxlr._parameters import Positive, Steps, Value, Whole
 from jaxlr.compose.wrapping import AnySchedule, Terms
 from jaxlr.schedule import schedule
 
@@ -116,12 +116,15 @@ def clip_schedule(
     return value if max_value is None else jnp.minimum(value, as_float(max_value))
 
 
+_Seed = Annotated[ArrayLike, Whole("Give an integer.", least=-(2.0**31), most=2.0**31 - 1.0)]
+
+
 @schedule
 def with_noise(
     count: jax.Array,
     schedule: AnySchedule,
     limit: Positive = 0.67,
-    seed: ArrayLike = 42,
+    seed: _Seed = 42,
     distribution: Literal["normal", "uniform"] = "normal",
     stddev: Positive = 1.0,
     noise_begin: Steps = 0,
@@ -137,7 +140,7 @@ def with_noise(
     Args:
       schedule: the schedule.
       limit: :math:`l`, the largest noise as a fraction of the value.
-      seed: what decides the noise, an integer; it may be batched.
+      seed: what decides the noise, an integer of 32 bits; it may be batched.
       distribution: ``"normal"``, cut off at the limit, or ``"uniform"``.
       stddev: the standard deviation of the normal distribution before it is cut off.
       noise_begin: :math:`B`, the first count with noise.
@@ -145,6 +148,9 @@ def with_noise(
 
     Returns:
       The schedule.
+
+    Raises:
+      ValueError: if ``seed`` is no integer of 32 bits.
 
     >>> import jaxlr
     >>> lr = jaxlr.with_noise(jaxlr.constant_schedule(1.0), limit=0.1, noise_begin=10)
