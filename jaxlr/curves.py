@@ -272,7 +272,7 @@ def _sinh_share(part: jax.Array, size: jax.Array, end: jax.Array, cosh: jax.Arra
 
 
 @curve
-def rex(fraction: Progress, start: jax.Array, end: jax.Array, beta: Fraction = 0.5) -> jax.Array:
+def rex(beta: Fraction = 0.5) -> Curve:
     r"""A reflected exponential: :math:`D = (1 - p) / ((1 - \beta) + \beta (1 - p))`.
 
     Args:
@@ -282,10 +282,20 @@ def rex(fraction: Progress, start: jax.Array, end: jax.Array, beta: Fraction = 0
       Chen et al., `REX: Revisiting Budgeted Training with an Improved Schedule
       <https://arxiv.org/abs/2107.04197>`_, 2021
     """
-    straight = 1.0 - as_float(beta)
-    whole = straight + beta * fraction.remaining
+    # Near 1 a float32 has lost the digits of the difference.
+    known = np.asarray(beta, np.float64) if _numerics.on_host(beta) else as_float(beta)
+    return _rex(beta, 1.0 - known)
+
+
+@curve
+def _rex(
+    fraction: Progress, start: jax.Array, end: jax.Array, beta: Fraction, straight: Value
+) -> jax.Array:
+    """The expanded form of a reflected exponential: ``straight`` is ``1 - beta``."""
+    line = as_float(straight)
+    whole = line + beta * fraction.remaining
     whole = jnp.where(whole > 0.0, whole, 1.0)
-    return blend(start, end, straight * fraction.elapsed / whole, fraction.remaining / whole)
+    return blend(start, end, line * fraction.elapsed / whole, fraction.remaining / whole)
 
 
 @curve

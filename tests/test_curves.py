@@ -55,6 +55,7 @@ CASES = {
         weight(lambda p: (tanh(p) - tanh(f(1))) / (tanh(f(0)) - tanh(f(1)))),
     ),
     "rex": (curves.rex(0.9), weight(lambda p: (1 - p) / (f(0.1) + f(0.9) * (1 - p)))),
+    "rex_late": (curves.rex(0.999), weight(lambda p: (1 - p) / (1 - f(0.999) * p))),
     "harmonic": (curves.harmonic(), lambda p, a, b: 1 / ((1 - p) / a + p / b)),
     "k_decay": (curves.k_decay(2.5), weight(lambda p: half_cosine(p ** f(2.5)))),
 }

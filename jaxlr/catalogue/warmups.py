@@ -41,6 +41,7 @@ from jaxlr._numerics import (
     blend,
     divide,
     either_progress,
+    float_dtype,
     half_cosines,
     inverse,
     log,
@@ -480,9 +481,8 @@ def radam_warmup_schedule(peak_value: Value, b2: Fraction = 0.999) -> Schedule:
     """
     array: Any = np if on_host(b2) else jnp
     rate = array.clip(-log(b2), 1e-7, -np.log(0.62))
-    unit, half = 2.0 / rate, 0.5 * rate
-    # coth(q / 2) - 2 / q for the rate q.
-    rest = half / 3.0 * (1.0 - half**2 / 15.0 * (1.0 - half**2 / 10.5))
+    unit = 2.0 / rate
+    rest = rate / 6.0 * _series(rate * rate)  # coth(q / 2) - 2 / q for the rate q.
     most = unit + rest - 4.0
     first = 1 + array.sum(_excess(array.arange(1.0, 65.0), rate, unit, rest, most, array) <= 0.0)
     scale = (4.0 + most) / (2.0 + most) / most
@@ -516,9 +516,20 @@ def _excess(n: Any, rate: Any, unit: Any, rest: Any, most: Any, array: Any) -> A
     """
     x = n * rate
     near, far = array.minimum(x, 1.0), array.maximum(x, 1.0)
-    square = near * near
-    series = 1.0 - square / 60.0 * (1.0 - square / 42.0 * (1.0 - square / 40.0))
-    early = (n - 4.0) - n * near / 6.0 * series + rest
+    early = (n - 4.0) - n * near / 6.0 * _series(near * near) + rest
     share = array.exp(-far)
     late = most - unit * (far * (share / (1.0 - share)))
     return array.where(x < 1.0, early, late)
+
+
+_RATIOS = (60.0, 42.0, 40.0, 39.6, 27300.0 / 691.0, 1382.0 / 35.0, 39.4802, 39.479, 39.48)
+"""The ratios of the terms of the series below; so many give all digits of a float64."""
+
+
+def _series(square: Any) -> Any:
+    r"""The S of :math:`x / (e^x - 1) = 1 - x / 2 + x^2 S / 12`, for x up to 1."""
+    digits = _RATIOS if float_dtype() == jnp.float64 else _RATIOS[:3]
+    series = 1.0
+    for ratio in reversed(digits):
+        series = 1.0 - square / ratio * series
+    return series
