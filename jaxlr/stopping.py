@@ -66,6 +66,11 @@ class EarlyStopping(Parametric):
 
     def update(self, watch: Watch, value: ArrayLike) -> Watch:
         """Returns the state after one more value."""
+        if jnp.shape(value) != jnp.shape(watch.best):
+            raise ValueError(
+                f"`{self.monitor}` must be one number, got the shape {jnp.shape(value)}. Give a "
+                "mean; for a batch of rules use jax.vmap."
+            )
         formula = self.as_arrays()._convert()
         after: Watch = formula.family.function(watch, value, **formula.params)
         return jax.tree.map(lambda old, new: jnp.where(watch.stopped, old, new), watch, after)

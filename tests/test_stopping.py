@@ -91,3 +91,9 @@ def test_it_is_data():
     for patience in (1, 2, 3):
         stop(rule.replace(patience=patience).as_arrays(), rule.init())
     assert len(traces) == 1
+
+
+def test_one_rule_takes_one_number():
+    rule = jaxlr.early_stopping("loss")
+    with pytest.raises(ValueError, match=r"`loss` must be one number, got the shape \(2,\)"):
+        rule.update(rule.init(), np.ones(2))
