@@ -111,6 +111,8 @@ class _Reader:
                 return value
             case ast.Name(id=name) if name in self.numbers:
                 return self.numbers[name]
+            case ast.Name(id=name):
+                raise self._error(node, self._unknown(name))
             case ast.List(elts=items) | ast.Tuple(elts=items):
                 return [self.read(item) for item in items]
             case ast.Dict(keys=keys, values=values):
@@ -128,6 +130,11 @@ class _Reader:
                     raise self._error(node, "`**` is not understood; name each argument")
                 return self._family(function)(*map(self.read, args), **named)  # type: ignore[arg-type]
         raise self._error(node, "only families, numbers, strings, lists and dicts are understood")
+
+    def _unknown(self, name: str) -> str:
+        if name in self.families:
+            return f"a family is called, as in {name}(...)"
+        return f"no number is named `{name}`, only {', '.join(self.numbers)}"
 
     def _family(self, node: ast.AST) -> Callable[..., Any]:
         match node:
