@@ -209,7 +209,10 @@ def _drawable(text: str, steps: int) -> jaxlr.Schedule:
 
 
 def _folder(path: Path) -> Path:
-    """A folder to write to, found or made before anything is computed for it."""
+    """A folder to write pictures to, found or made before anything is computed for them."""
+    from jaxlr.plot import figure_class
+
+    figure_class()
     with contextlib.suppress(OSError):
         path.mkdir(parents=True, exist_ok=True)
     if not (path.is_dir() and os.access(path, os.W_OK)):
@@ -223,6 +226,12 @@ def _record(options: argparse.Namespace, last: str) -> Path | None:
     if out is not None and (out / last).exists():
         print(f"jaxlr: the record in {out} will be replaced", file=sys.stderr)
     return out
+
+
+def _print_table(table: Any) -> None:
+    import rich
+
+    rich.print(table)
 
 
 def _curve(values: npt.ArrayLike, steps: int) -> str:
@@ -251,8 +260,6 @@ def _key(seed: int) -> Any:
 
 
 def _train(options: argparse.Namespace) -> None:
-    import rich
-
     from jaxlr.plot import plot_history, save
     from jaxlr.train.fit import fit
 
@@ -275,7 +282,7 @@ def _train(options: argparse.Namespace) -> None:
         history = result.history
         accuracies.append(100 * float(history.epochs["validation_accuracy"][-1]))
         if not options.quiet and options.seeds == 1:
-            rich.print(history.table())
+            _print_table(history.table())
             print("learning rate")
             rates = history.steps["learning_rate"]
             print(_curve(rates, len(rates)))
@@ -297,8 +304,6 @@ def _train(options: argparse.Namespace) -> None:
 
 
 def _sweep(options: argparse.Namespace) -> None:
-    import rich
-
     from jaxlr.plot import save
     from jaxlr.train.sweep import sweep
 
@@ -327,7 +332,7 @@ def _sweep(options: argparse.Namespace) -> None:
         save(result.plot(), out / "sweep.png")
         print(f"wrote {out / 'sweep.png'} and the records beside it")
     if not options.quiet:
-        rich.print(result.rich_table())
+        _print_table(result.rich_table())
     print(result.summary())
     print(result.best().schedule)
 

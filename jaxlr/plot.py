@@ -209,12 +209,19 @@ def plot_sweep(result: Any, metric: str, most: int = 8) -> "Figure":
     return figure
 
 
-def _figure(panels: int) -> "Figure":
+def figure_class() -> type["Figure"]:
+    """Returns matplotlib's figure; raises ImportError, with the cure, where there is none."""
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise ImportError('Pictures need matplotlib: pip install "jaxlr[plot]".') from error
-    figure = Figure(figsize=(6.4 if panels == 1 else 4.2 * panels, 3.6), layout="constrained")
+    return Figure
+
+
+def _figure(panels: int) -> "Figure":
+    figure = figure_class()(
+        figsize=(6.4 if panels == 1 else 4.2 * panels, 3.6), layout="constrained"
+    )
     for axes in figure.subplots(1, panels, squeeze=False).flat:
         axes.grid(alpha=0.3)
     return figure

@@ -208,3 +208,16 @@ def test_a_warning_is_one_line(tmp_path):
     done = subprocess.run([*command, *small], capture_output=True, text=True, check=True)
     assert done.stderr.startswith("jaxlr: The loss became nan at step 1, ")
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("package", "extra"), [("rich", "train"), ("flax", "train"), ("matplotlib", "plot")]
+)
+def test_an_extra_that_is_missing_is_named_first(package, extra, tmp_path):
+    pytest.importorskip("jaxlr.train.fit")
+    code = f"import sys; sys.modules[{package!r}] = None; import jaxlr.cli as c; sys.exit(c.main())"
+    command = [sys.executable, "-c", code, "train", "--out", str(tmp_path / "out")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert f"jaxlr[{extra}]" in done.stderr
+    assert not (tmp_path / "out").exists()
