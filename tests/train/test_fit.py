@@ -508,6 +508,7 @@ def test_progress_is_a_bar_on_a_terminal(monkeypatch):
 
     monkeypatch.setattr(sys, "stderr", Terminal())
     monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "48")  # Narrower than the row; the bar stays.
     train(0.1, progress=True)
     assert "100%" in sys.stderr.getvalue()
     assert "epoch 3" in sys.stderr.getvalue()
