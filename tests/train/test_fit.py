@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from rich.console import Console
 
 import jaxlr
 from jaxlr.train.epoch import (
@@ -537,6 +538,9 @@ def test_history_as_csv_and_table(tmp_path):
     table = history.table()
     assert table.row_count == 3
     assert [column.header for column in table.columns] == list(history.epochs)
+    narrow = Console(width=24, file=io.StringIO())
+    narrow.print(table)
+    assert "…" not in narrow.file.getvalue()
 
 
 def test_a_failed_csv_leaves_the_old_file(tmp_path):
