@@ -30,6 +30,10 @@ def write_whole(path: str | os.PathLike[str], mode: str = "w") -> Iterator[IO[An
         with open(temporary, mode.replace("w", "x"), **text) as stream:  # type: ignore[call-overload]
             yield stream
         os.replace(temporary, path)
+    except OSError as error:
+        if str(error.filename) != str(temporary):
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from None
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)

@@ -111,6 +111,8 @@ class _Reader:
                 return value
             case ast.Name(id=name) if name in self.numbers:
                 return self.numbers[name]
+            case ast.Name(id=name):
+                raise self._error(node, self._unknown(name))
             case ast.List(elts=items) | ast.Tuple(elts=items):
                 return [self.read(item) for item in items]
             case ast.Dict(keys=keys, values=values):
@@ -141,6 +143,12 @@ class _Reader:
         repeated = {name: None for name in names if names.count(name) > 1}
         if repeated:
             raise self._error(node, f"{', '.join(map(str, repeated))} is given more than once")
+
+    def _unknown(self, name: str) -> str:
+        if name in self.families:
+            return f"a family is called, as in {name}(...)"
+        known = f", only {', '.join(self.numbers)}" if self.numbers else ""
+        return f"no number is named `{name}`{known}"
 
     def _family(self, node: ast.AST) -> Callable[..., Any]:
         match node:

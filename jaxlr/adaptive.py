@@ -149,6 +149,12 @@ class AdaptiveSchedule(Parametric):
         return _evaluate(self.as_arrays(), self._hear(state, metrics))
 
     def _hear(self, state: AdaptiveState, metrics: dict[str, Any]) -> AdaptiveState:
+        if not isinstance(state, AdaptiveState):  # An optimizer by itself calls it with a count.
+            raise TypeError(
+                f"`state` must be what `init` returns, got {state!r}. In an optimizer a schedule "
+                "that listens to a metric has its state from inject_hyperparams: "
+                "optax.inject_hyperparams(optax.adam)(learning_rate=lr)."
+            )
         metric = metrics.get(self.monitor)
         return state if metric is None else self.observe(state, metric)
 

@@ -5,34 +5,61 @@ them; ``total_steps`` and ``steps_per_epoch`` stand for the numbers of updates.
 """
 
 import argparse
+import contextlib
 import functools
 import os
+import shutil
 import sys
 import typing
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TextIO
 
 import numpy as np
+import numpy.typing as npt
 
 import jaxlr
 from jaxlr import search
 
 __all__ = ["main"]
 
+_SCALE = len("      0.001 ┤")
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; returns the exit status: 0, or 2 where the input was refused."""
     options = _parser().parse_args(arguments)
     try:
-        options.command(options)
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            options.command(options)
         sys.stdout.flush()
+    except UnicodeEncodeError as error:
+        print(
+            f"jaxlr: The output has characters that {error.encoding} lacks. Set the environment "
+            "variable PYTHONIOENCODING=utf-8.",
+            file=sys.stderr,
+        )
+        return 2
     except BrokenPipeError:  # Whoever reads it, such as `head`, has enough; so has Python.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (ValueError, TypeError, OSError, ImportError) as error:
         print(f"jaxlr: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """A warning as one line, without the place in the code."""
+    print(f"jaxlr: {message}", file=sys.stderr)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -46,7 +73,9 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(command=_list)
 
     command = commands.add_parser("show", help="draw schedules and say what they are")
-    command.add_argument("schedule", nargs="+", help="the text of a schedule")
+    command.add_argument(
+        "schedule", nargs="+", help="the text of a schedule; total_steps in it is --steps"
+    )
     command.add_argument("--steps", type=int, default=1000, help="how far to draw (%(default)s)")
     command.add_argument("--out", metavar="FILE", help="write a picture, such as schedule.png")
     command.set_defaults(command=_show)
@@ -56,13 +85,19 @@ def _parser() -> argparse.ArgumentParser:
         "space", help="the text of a schedule with uniform(0.1, 0.9) or the like for numbers"
     )
     command.add_argument("-n", type=int, default=1, help="how many (%(default)s)")
-    command.add_argument("--total-steps", type=int, default=1000, help="(%(default)s)")
-    command.add_argument("--seed", type=int, default=0, help="(%(default)s)")
-    command.add_argument("--method", default="random", choices=typing.get_args(search.Method))
+    command.add_argument(
+        "--total-steps", type=int, default=1000, help="total_steps in the text (%(default)s)"
+    )
+    command.add_argument("--seed", type=int, default=0, help="the seed (%(default)s)")
+    _add_method(command, "random")
     command.set_defaults(command=_sample)
 
     command = commands.add_parser("train", help="train a classifier of images under a schedule")
-    command.add_argument("--schedule", help="the text of a schedule")
+    command.add_argument(
+        "--schedule",
+        help="the text of a schedule, in which total_steps and steps_per_epoch are numbers of "
+        "updates; by default that of the recipe",
+    )
     _add_training(command)
     command.set_defaults(command=_train)
 
@@ -75,7 +110,7 @@ def _parser() -> argparse.ArgumentParser:
     design = command.add_mutually_exclusive_group()
     design.add_argument("-n", type=int, default=16, help="draw so many (%(default)s)")
     design.add_argument("--grid", type=int, metavar="LEVELS", help="or so many values of each")
-    command.add_argument("--method", default="sobol", choices=typing.get_args(search.Method))
+    _add_method(command, "sobol")
     command.add_argument(
         "--keep",
         default="",
@@ -84,20 +119,42 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--monitor", default="validation_accuracy", help="(%(default)s)")
     command.add_argument("--mode", choices=("min", "max"), help="by default max for accuracies")
-    command.add_argument("--runs-per-batch", type=int, metavar="N", help="to save memory")
+    command.add_argument(
+        "--runs-per-batch",
+        type=int,
+        metavar="N",
+        help="how many runs to compute side by side; fewer save memory (one on a CPU, else all)",
+    )
     _add_training(command)
     command.set_defaults(command=_sweep)
     return parser
 
 
+def _add_method(command: argparse.ArgumentParser, default: str) -> None:
+    command.add_argument(
+        "--method",
+        default=default,
+        choices=typing.get_args(search.Method),
+        help="how to draw (%(default)s)",
+    )
+
+
 def _add_training(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--data", default="digits", help="digits, mnist or fashion-mnist")
+    command.add_argument(
+        "--data", default="digits", help="digits, mnist or fashion-mnist (%(default)s)"
+    )
     command.add_argument("--data-dir", metavar="DIR", help="where the files of the data set are")
-    command.add_argument("--recipe", help="settings to start from: digits, fast or article")
+    command.add_argument(
+        "--recipe",
+        help="settings to start from: digits, fast or article (digits for digits, else fast); "
+        "the next four replace its own",
+    )
     command.add_argument("--model", help="cnn, fast-cnn or mlp")
-    command.add_argument("--epochs", type=int)
-    command.add_argument("--batch-size", type=int)
-    command.add_argument("--label-smoothing", type=float)
+    command.add_argument("--epochs", type=int, metavar="N", help="how many epochs")
+    command.add_argument("--batch-size", type=int, metavar="N", help="examples per update")
+    command.add_argument(
+        "--label-smoothing", type=float, metavar="SHARE", help="spread over all classes"
+    )
     command.add_argument("--seed", type=int, default=0, help="the first seed (%(default)s)")
     command.add_argument("--seeds", type=int, default=1, help="how many seeds (%(default)s)")
     command.add_argument(
@@ -107,7 +164,11 @@ def _add_training(command: argparse.ArgumentParser) -> None:
         metavar="N",
         help="validate on the last N training examples, and leave the test data alone",
     )
-    command.add_argument("--out", metavar="DIR", help="write the record and a picture there")
+    command.add_argument(
+        "--out",
+        metavar="DIR",
+        help="write the record and a picture there, in place of those of the same names",
+    )
     command.add_argument("--checkpoint", metavar="DIR", help="save there, and resume from there")
     command.add_argument("--quiet", action="store_true", help="show the results only")
 
@@ -121,17 +182,64 @@ def _list(options: argparse.Namespace) -> None:
 
 
 def _show(options: argparse.Namespace) -> None:
-    from jaxlr.plot import plot_schedules, save, text_plot
+    from jaxlr.plot import counts_to_draw, plot_schedules, save
 
     if options.steps < 1:
         raise ValueError(f"`--steps` must be at least 1, got {options.steps}.")
-    schedules = [jaxlr.parse(text, total_steps=options.steps) for text in options.schedule]
+    schedules = [_drawable(text, options.steps) for text in options.schedule]
+    if options.out is not None:
+        _folder(Path(options.out).parent)
+    counts = counts_to_draw(options.steps)
     for lr in schedules:
         print(lr)
-        print(text_plot(np.asarray(lr(np.arange(options.steps)))), end="\n\n")
+        print(_curve(lr(counts), options.steps), end="\n\n")
     if options.out is not None:
         save(plot_schedules(schedules, options.steps), options.out)
         print(f"wrote {options.out}")
+
+
+def _drawable(text: str, steps: int) -> jaxlr.Schedule:
+    lr = jaxlr.parse(text, jaxlr.Schedule | jaxlr.AdaptiveSchedule, total_steps=steps)
+    if isinstance(lr, jaxlr.AdaptiveSchedule):
+        raise ValueError(
+            f"{lr.family.name} listens to a metric, so it has no curve. Show the schedule that it "
+            "multiplies."
+        )
+    return lr
+
+
+def _folder(path: Path) -> Path:
+    """A folder to write pictures to, found or made before anything is computed for them."""
+    from jaxlr.plot import figure_class
+
+    figure_class()
+    with contextlib.suppress(OSError):
+        path.mkdir(parents=True, exist_ok=True)
+    if not (path.is_dir() and os.access(path, os.W_OK)):
+        raise ValueError(f"`--out`: the folder {path} cannot be written to. Give another.")
+    return path
+
+
+def _record(options: argparse.Namespace, last: str) -> Path | None:
+    """The folder for a record; says if it has one, whose last file this is."""
+    out = None if options.out is None else _folder(Path(options.out))
+    if out is not None and (out / last).exists():
+        print(f"jaxlr: the record in {out} will be replaced", file=sys.stderr)
+    return out
+
+
+def _print_table(table: Any) -> None:
+    import rich
+
+    rich.print(table)
+
+
+def _curve(values: npt.ArrayLike, steps: int) -> str:
+    """A picture that is no wider than the terminal."""
+    from jaxlr.plot import text_plot
+
+    beside = shutil.get_terminal_size().columns - _SCALE
+    return text_plot(values, width=max(min(beside, 72), 1), last=steps - 1)
 
 
 def _sample(options: argparse.Namespace) -> None:
@@ -152,19 +260,18 @@ def _key(seed: int) -> Any:
 
 
 def _train(options: argparse.Namespace) -> None:
-    import rich
-
-    from jaxlr.plot import plot_history, save, text_plot
+    from jaxlr.plot import plot_history, save
     from jaxlr.train.fit import fit
 
     job = _job(options)
     kinds = jaxlr.Schedule | jaxlr.AdaptiveSchedule
     lr = jaxlr.parse(job.recipe["schedule"], kinds, **job.numbers)
     print(f"{job.title}, {lr}")
-    out = None if options.out is None else Path(options.out)
+    seeds = range(options.seed, options.seed + options.seeds)
+    names = ["run"] if len(seeds) == 1 else [f"seed{seed}" for seed in seeds]
+    out = _record(options, f"{names[-1]}.png")
     accuracies = []
-    for seed in range(options.seed, options.seed + options.seeds):
-        name = "run" if options.seeds == 1 else f"seed{seed}"
+    for seed, name in zip(seeds, names, strict=True):
         result = fit(
             lr,
             **job.arguments,
@@ -175,9 +282,10 @@ def _train(options: argparse.Namespace) -> None:
         history = result.history
         accuracies.append(100 * float(history.epochs["validation_accuracy"][-1]))
         if not options.quiet and options.seeds == 1:
-            rich.print(history.table())
+            _print_table(history.table())
             print("learning rate")
-            print(text_plot(history.steps["learning_rate"]))
+            rates = history.steps["learning_rate"]
+            print(_curve(rates, len(rates)))
         seconds = float(history.epochs["seconds"].sum())
         print(f"seed {seed}: accuracy {accuracies[-1]:.2f} % after {seconds:.1f} s")
         if out is not None:
@@ -191,12 +299,11 @@ def _train(options: argparse.Namespace) -> None:
             f"(from {min(accuracies):.2f} to {max(accuracies):.2f})"
         )
     if out is not None:
-        print(f"wrote {out}{'/run.png' if options.seeds == 1 else ''} and the records beside it")
+        pictures = ", ".join(f"{out / name}.png" for name in names)
+        print(f"wrote {pictures} and the records beside {'it' if len(names) == 1 else 'them'}")
 
 
 def _sweep(options: argparse.Namespace) -> None:
-    import rich
-
     from jaxlr.plot import save
     from jaxlr.train.sweep import sweep
 
@@ -206,6 +313,7 @@ def _sweep(options: argparse.Namespace) -> None:
         schedules = search.grid_design(space, options.grid)
     else:
         schedules = search.sample(_key(options.seed), space, options.n, options.method)
+    out = _record(options, "sweep.png")
     print(f"{job.title}, {len(schedules)} schedules from {space}")
     result = sweep(
         schedules,
@@ -218,16 +326,15 @@ def _sweep(options: argparse.Namespace) -> None:
         checkpoint=options.checkpoint,
         progress=not options.quiet,
     )
-    if not options.quiet:
-        rich.print(result.rich_table())
-    print(result.summary())
-    print(result.best().schedule)
-    if options.out is not None:
-        out = Path(options.out)
+    if out is not None:
         result.to_csv(out / "runs.csv", "runs")
         result.to_csv(out / "epochs.csv", "epochs")
         save(result.plot(), out / "sweep.png")
-        print(f"wrote {out}/sweep.png and the records beside it")
+        print(f"wrote {out / 'sweep.png'} and the records beside it")
+    if not options.quiet:
+        _print_table(result.rich_table())
+    print(result.summary())
+    print(result.best().schedule)
 
 
 def _keep(text: str) -> dict[int, int]:

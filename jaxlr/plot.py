@@ -22,8 +22,6 @@ __all__ = ["plot_batch", "plot_history", "plot_schedules", "plot_sweep", "save",
 Curve = Callable[[ArrayLike], ArrayLike]
 
 _MOST_POINTS = 2000
-
-
 _MOST_LABELS = 12
 
 
@@ -52,16 +50,18 @@ def plot_schedules(
         return _plot_members(schedules, steps)
     if callable(schedules):
         schedules = [schedules]
-    if not isinstance(schedules, Mapping):
-        schedules = {_shortened(repr(schedule)): schedule for schedule in schedules}
-    counts = _counts(steps)
+    if isinstance(schedules, Mapping):
+        labelled = list(schedules.items())
+    else:  # Two texts may begin alike.
+        labelled = [(_shortened(repr(schedule)), schedule) for schedule in schedules]
+    counts = counts_to_draw(steps)
     figure = _figure(1)
     axes = figure.axes[0]
-    for label, schedule in schedules.items():
+    for label, schedule in labelled:
         axes.plot(counts, np.asarray(schedule(counts)), label=label)
     axes.set_xlabel("step")
     axes.set_ylabel("value")
-    figure.set_figheight(3.6 + 0.2 * len(schedules))
+    figure.set_figheight(3.6 + 0.2 * len(labelled))
     figure.legend(loc="outside lower left", fontsize="x-small", frameon=False)
     return figure
 
@@ -83,7 +83,7 @@ def plot_batch(batch: Batch, steps: int) -> "Figure":
     >>> len(plot_batch(batch, steps=100).axes[0].get_lines())
     50
     """
-    counts = _counts(steps)
+    counts = counts_to_draw(steps)
     curves, names = np.asarray(batch(counts)), np.array([lr.family.name for lr in batch])
     figure = _figure(1)
     axes = figure.axes[0]
@@ -96,7 +96,8 @@ def plot_batch(batch: Batch, steps: int) -> "Figure":
     return figure
 
 
-def _counts(steps: int) -> npt.NDArray[np.int64]:
+def counts_to_draw(steps: int) -> npt.NDArray[np.int64]:
+    """Returns the first ``steps`` counts, or 2000 of them, evenly spread, if there are more."""
     if steps < 1:
         raise ValueError(f"`steps` must be at least 1, got {steps}.")
     return np.unique(np.linspace(0, steps - 1, min(steps, _MOST_POINTS)).astype(np.int64))
@@ -106,7 +107,7 @@ def _plot_members(batch: Batch, steps: int) -> "Figure":
     """Labels a few members; gives many the colours of a map, or that of their family."""
     if len(batch) > _MOST_LABELS and len({lr.family.name for lr in batch.stacks}) > 1:
         return plot_batch(batch, steps)
-    counts = _counts(steps)
+    counts = counts_to_draw(steps)
     figure = _figure(1)
     axes = figure.axes[0]
     places = np.arange(len(batch)) / max(len(batch) - 1, 1)
@@ -182,7 +183,7 @@ def plot_sweep(result: Any, metric: str, most: int = 8) -> "Figure":
     left, right = figure.axes
     order = result.order()
     epochs = np.arange(1, len(result.seconds) + 1)
-    steps = _counts(result.rates.shape[2] * len(epochs) // result.runs[metric].shape[2])
+    steps = counts_to_draw(result.rates.shape[2] * len(epochs) // result.runs[metric].shape[2])
     rates = np.mean(result.rates[:, :, steps], axis=1)
     for rank in reversed(range(len(order))):
         index = int(order[rank])
@@ -199,6 +200,7 @@ def plot_sweep(result: Any, metric: str, most: int = 8) -> "Figure":
     left.set_xlabel("step")
     right.set_ylabel(metric.replace("_", " "))
     right.set_xlabel("epoch")
+    right.locator_params(axis="x", integer=True)
     handles, labels = left.get_legend_handles_labels()
     figure.set_figheight(3.6 + 0.2 * len(labels))
     figure.legend(
@@ -207,12 +209,19 @@ def plot_sweep(result: Any, metric: str, most: int = 8) -> "Figure":
     return figure
 
 
-def _figure(panels: int) -> "Figure":
+def figure_class() -> type["Figure"]:
+    """Returns matplotlib's figure; raises ImportError, with the cure, where there is none."""
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise ImportError('Pictures need matplotlib: pip install "jaxlr[plot]".') from error
-    figure = Figure(figsize=(6.4 if panels == 1 else 4.2 * panels, 3.6), layout="constrained")
+    return Figure
+
+
+def _figure(panels: int) -> "Figure":
+    figure = figure_class()(
+        figsize=(6.4 if panels == 1 else 4.2 * panels, 3.6), layout="constrained"
+    )
     for axes in figure.subplots(1, panels, squeeze=False).flat:
         axes.grid(alpha=0.3)
     return figure
@@ -230,7 +239,13 @@ def save(figure: "Figure", path: str | os.PathLike[str], dpi: float = 150.0) -> 
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
 
 
-def text_plot(values: npt.ArrayLike, width: int = 72, height: int = 8, unit: str = "step") -> str:
+def text_plot(
+    values: npt.ArrayLike,
+    width: int = 72,
+    height: int = 8,
+    unit: str = "step",
+    last: int | None = None,
+) -> str:
     """Draws a curve with block characters, for a terminal.
 
     Args:
@@ -238,6 +253,7 @@ def text_plot(values: npt.ArrayLike, width: int = 72, height: int = 8, unit: str
       width: the width of the picture in characters, without its scale.
       height: the height in lines.
       unit: what is counted.
+      last: the count of the last value; by default the values are at 0, 1, 2 and so on.
 
     Returns:
       The picture, lines separated by line feeds.
@@ -254,7 +270,7 @@ def text_plot(values: npt.ArrayLike, width: int = 72, height: int = 8, unit: str
         raise ValueError("`values` must have at least one value, got none.")
     columns = curve[np.linspace(0, curve.size - 1, min(width, curve.size)).round().astype(int)]
     finite = curve[np.isfinite(curve)]
-    low, high = (min(finite.min(), 0.0), finite.max()) if finite.size else (0.0, 0.0)
+    low, high = finite.min(initial=0.0), finite.max(initial=0.0)
     span = high - low or 1.0
     eighths = np.round(
         np.nan_to_num((columns - low) / span, posinf=1.0, neginf=0.0) * 8 * height
@@ -262,6 +278,7 @@ def text_plot(values: npt.ArrayLike, width: int = 72, height: int = 8, unit: str
     lines = []
     for row in reversed(range(height)):
         bar = "".join(_EIGHTHS[level] for level in np.clip(eighths - 8 * row, 0, 8))
-        label = f"{high:.4g}" if row == height - 1 else f"{low:.4g}" if row == 0 else ""
+        at_top = row == height - 1 and high > low
+        label = f"{high:.4g}" if at_top else f"{low:.4g}" if row == 0 else ""
         lines.append(f"{label:>11} ┤{bar}".rstrip())
-    return "\n".join([*lines, f"{'':>12}└0 … {curve.size - 1} {unit}"])
+    return "\n".join([*lines, f"{'':>12}└0 … {curve.size - 1 if last is None else last} {unit}"])

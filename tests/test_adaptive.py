@@ -481,6 +481,9 @@ def test_greedy_refuses():
 
 def test_a_metric_of_another_shape_is_refused():
     lr = CASES["plateau"]
+    optimizer = optax.adam(CASES["plateau"])
+    with pytest.raises(TypeError, match=r"`state` must be .*optax.inject_hyperparams\("):
+        optimizer.update(jnp.ones(2), optimizer.init(jnp.ones(2)))
     with pytest.raises(ValueError, match=r"`value` must be one number, got the shape \(3,\)"):
         lr.update(lr.init(), value=np.zeros(3))
 

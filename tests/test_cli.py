@@ -1,6 +1,7 @@
 """The command line, as a user calls it."""
 
 import csv
+import os
 import subprocess
 import sys
 
@@ -31,6 +32,28 @@ def test_show_draws_schedules(capsys, tmp_path):
     assert picture.stat().st_size > 1000
 
 
+def test_a_curve_is_no_wider_than_the_terminal(capsys, monkeypatch):
+    for columns, width in ((40, 40), (80, 80), (200, 13 + 72)):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        assert main(["show", "constant_schedule(1)"]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert max(len(line) for line in lines if "┤" in line) == width
+
+
+def test_show_takes_any_length(capsys):
+    """An array of all counts would have 8 GB."""
+    assert main(["show", "linear_schedule(1, 0, total_steps)", "--steps", str(10**9)]) == 0
+    assert "└0 … 999999999 step" in capsys.readouterr().out
+
+
+def test_a_terminal_without_the_characters_is_told_the_cure():
+    command = [sys.executable, "-m", "jaxlr", "show", "constant_schedule(1)"]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.returncode == 2
+    assert "PYTHONIOENCODING=utf-8" in done.stderr
+
+
 def test_sample_prints_schedules_that_read_back(capsys):
     text = "linear_schedule(log_uniform(1e-4, 1e-1), 0, integer(1, total_steps))"
     assert main(["sample", text, "-n", "5", "--total-steps", "300"]) == 0
@@ -56,6 +79,13 @@ def test_a_reader_may_have_enough():
     ("arguments", "word"),
     [
         (["show", "cosinus(1)"], "`cosinus`"),
+        (
+            ["show", "step_decay(1, steps)"],
+            "no number is named `steps`, only inf, nan, total_steps",
+        ),
+        (["show", "step_decay(1, wrap)"], "wrap(...)"),
+        (["show", "reduce_on_plateau(step_decay(0.1, 30))"], "the schedule that it multiplies"),
+        (["show", "step_decay(1, 30)", "--out", f"{__file__}/a.png"], "`--out`"),
         (["show", "constant_schedule()"], "'value'"),
         (["show", "constant_schedule(1)", "--steps", "0"], "`--steps`"),
         (["sample", "constant_schedule(unifrom(0, 1))"], "`unifrom`"),
@@ -67,6 +97,9 @@ def test_a_reader_may_have_enough():
         (["sweep", "constant_schedule(uniform(0, 1))", "-n", "0"], "`n`"),
         (["sweep", "constant_schedule(uniform(0, 1))", "--monitor", "los"], "`monitor`"),
         (["sweep", "constant_schedule(unifrom(0, 1))"], "`unifrom`"),
+        (["sweep", "reduce_on_plateau(uniform(0, 1))"], "jaxlr.train.sweep"),
+        (["sweep", "constant_schedule(uniform(0, 1))", "--out", __file__], "`--out`"),
+        (["train", "--out", __file__], "`--out`"),
         (["train", "--data", "letters"], "letters"),
         (["train", "--model", "transformer"], "`--model`"),
         (["train", "--recipe", "slow"], "`--recipe`"),
@@ -136,7 +169,7 @@ def test_sweep_trains_and_writes_a_record(capsys, tmp_path):
     out = capsys.readouterr().out
     assert "3 schedules from linear_schedule(init_value=log_uniform(low=0.0001, high=0.01)" in out
     assert "6 runs in " in out and "4 trained, 2 dropped; best validation_accuracy 0." in out
-    assert out.splitlines()[-2].startswith("linear_schedule(init_value=0.0")
+    assert out.splitlines()[-1].startswith("linear_schedule(init_value=0.0")
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "epochs.csv",
         "runs.csv",
@@ -144,3 +177,47 @@ def test_sweep_trains_and_writes_a_record(capsys, tmp_path):
     ]
     with open(tmp_path / "epochs.csv", newline="") as stream:
         assert len(list(csv.DictReader(stream))) == 4 * 2 + 2
+
+
+def test_a_record_that_is_replaced_is_named_before(capsys, tmp_path):
+    pytest.importorskip("jaxlr.train.fit")
+    pytest.importorskip("matplotlib")
+    small = "train", "--epochs", "1", "--model", "mlp", "--quiet", "--out", str(tmp_path)
+    assert main(small) == 0
+    assert capsys.readouterr().err == ""
+    assert main(small) == 0
+    assert capsys.readouterr().err == f"jaxlr: the record in {tmp_path} will be replaced\n"
+
+
+def test_a_sweep_that_diverged_has_its_record(capsys, tmp_path):
+    pytest.importorskip("sklearn")
+    pytest.importorskip("matplotlib")
+    text = "constant_schedule(log_uniform(1e35, 1e38))"
+    small = "-n", "2", "--epochs", "1", "--model", "mlp", "--quiet", "--out", str(tmp_path)
+    assert main(["sweep", text, *small]) == 2
+    assert "lower learning rates" in capsys.readouterr().err
+    with open(tmp_path / "runs.csv", newline="") as stream:
+        assert [row["status"] for row in csv.DictReader(stream)] == ["diverged"] * 2
+
+
+def test_a_warning_is_one_line(tmp_path):
+    """In a process of its own: a warning in the tests is an error."""
+    pytest.importorskip("jaxlr.train.fit")
+    command = [sys.executable, "-m", "jaxlr", "train", "--schedule", "constant_schedule(1e38)"]
+    small = "--epochs", "1", "--model", "mlp", "--quiet"
+    done = subprocess.run([*command, *small], capture_output=True, text=True, check=True)
+    assert done.stderr.startswith("jaxlr: The loss became nan at step 1, ")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("package", "extra"), [("rich", "train"), ("flax", "train"), ("matplotlib", "plot")]
+)
+def test_an_extra_that_is_missing_is_named_first(package, extra, tmp_path):
+    pytest.importorskip("jaxlr.train.fit")
+    code = f"import sys; sys.modules[{package!r}] = None; import jaxlr.cli as c; sys.exit(c.main())"
+    command = [sys.executable, "-c", code, "train", "--out", str(tmp_path / "out")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert f"jaxlr[{extra}]" in done.stderr
+    assert not (tmp_path / "out").exists()

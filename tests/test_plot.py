@@ -19,6 +19,8 @@ def test_curves_are_drawn_with_their_values():
         "cosine",
         "half",
     ]
+    alike = [jaxlr.wrap(lr) * jaxlr.cosine_decay_schedule(0.1, 100, 0.0, p) for p in (1.0, 2.0)]
+    assert len(plot_schedules(alike, steps=10).axes[0].get_lines()) == 2
     long = plot_schedules(lr, steps=10**9).axes[0].get_lines()[0].get_xdata()
     assert (long[0], long[-1], len(long)) == (0, 10**9 - 1, 2000)
 
@@ -83,6 +85,9 @@ def test_a_failed_picture_leaves_what_was_there(tmp_path):
         save(plot_schedules(jaxlr.constant_schedule(0.1), 10), path)
     assert path.read_text() == "before"
     assert list(tmp_path.iterdir()) == [path]
+    (tmp_path / "folder.png").mkdir()
+    with pytest.raises(IsADirectoryError, match="directory: '[^']*folder.png'$"):
+        save(plot_schedules(jaxlr.constant_schedule(0.1), 10), tmp_path / "folder.png")
     with pytest.raises(ValueError, match="`path`"):
         save(plot_schedules(jaxlr.constant_schedule(0.1), 10), tmp_path / "a")
 
@@ -95,6 +100,14 @@ def test_a_terminal_shows_the_shape():
     assert "nan" not in text_plot([np.nan, 1.0, np.inf])
     assert text_plot([1.0, np.inf, -np.inf], height=1).splitlines()[0].endswith("┤██")
     assert text_plot([0.0, 0.0]).count("█") == 0
+    assert text_plot([0.0, 0.0]).split("┤")[0].isspace()
+    assert [
+        line.split("┤")[0].strip() for line in text_plot([-1.0], height=2).splitlines()[:2]
+    ] == [
+        "0",
+        "-1",
+    ]
+    assert text_plot([1.0, 0.0], last=100).endswith("└0 … 100 step")
     with pytest.raises(ValueError, match="`values`"):
         text_plot([])
 

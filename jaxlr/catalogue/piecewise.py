@@ -71,8 +71,8 @@ class _Jumps(Kind):
         scales = self.scales.store(f"{where} (its scales)", value[1])
         if np.ndim(counts) == 0 or np.shape(counts) != np.shape(scales):
             raise ValueError(
-                f"{where} must have one scale for each count, got arrays of the shapes "
-                f"{np.shape(counts)} and {np.shape(scales)}."
+                f"{where} must have one scale for each count, got {value!r}. Give a dict of scales "
+                "by count, such as {1000: 0.1}."
             )
         return counts, scales
 

@@ -235,6 +235,11 @@ def get_scheduler(
     A plateau and ``"greedy"`` depend on the loss, so they are no schedules; :func:`GreedyLR` is the
     latter, and :func:`jaxlr.peers.torch.ReduceLROnPlateau` the former.
     """
+    if name in ("greedy", "reduce_lr_on_plateau"):
+        raise ValueError(
+            f"`name` must be that of a schedule, and {name!r} depends on the loss. Take "
+            "jaxlr.peers.transformers.GreedyLR or jaxlr.peers.torch.ReduceLROnPlateau."
+        )
     if name not in _SCHEDULES:
         raise ValueError(f"`name` must be one of {', '.join(_SCHEDULES)}, got {name!r}.")
     lengths = {

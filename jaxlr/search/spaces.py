@@ -218,7 +218,10 @@ def checked(space: Any) -> Any:
 def checked_schedule(drawn: Any, space: Space) -> Schedule:
     """What was drawn from a space, as long as it is a schedule."""
     if not isinstance(drawn, Schedule):
-        raise TypeError(f"`space` must be one of schedules, got {space!r}.")
+        raise TypeError(
+            f"`space` must be one of schedules, got {space!r}. One that listens to a metric "
+            "has no space; give it as it is, in a list beside others, to jaxlr.train.sweep."
+        )
     return drawn
 
 

@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from rich.table import Table
+from rich.table import Column, Table
 
 from jaxlr._files import write_whole
 
@@ -89,7 +89,7 @@ class History:
 
     def table(self) -> Table:
         """Returns the epochs as a table for ``rich.print``."""
-        table = Table(*self.epochs)
+        table = Table(*(Column(name, overflow="fold") for name in self.epochs))
         for index in range(self.num_epochs):
             table.add_row(*map(format_value, self.row(index).values()))
         return table

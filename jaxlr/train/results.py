@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import jax
 import numpy as np
-from rich.table import Table
+from rich.table import Column, Table
 
 from jaxlr._files import write_whole
 from jaxlr.batch import Batch
@@ -208,7 +208,8 @@ class SweepResult:
 
     def rich_table(self, most: int = 20) -> Table:
         """Returns the best schedules as a table for ``rich.print``."""
-        table = Table("rank", "index", *self.table, self.monitor, "status")
+        names = ("rank", "index", *self.table, self.monitor, "status")
+        table = Table(*(Column(name, overflow="fold") for name in names))
         for rank, index in enumerate(self.order()[:most].tolist(), start=1):
             found = self.candidate(index)
             score = format_value(found.score)

@@ -238,9 +238,17 @@ FORMULAS = {
     ),
     ("MXNet", "FactorScheduler"): np.maximum(lr * 0.25 ** (t // S), lo),
     ("MXNet", "PolyScheduler"): 0.01 + (lr - 0.01) * (1 - np.clip((t + 1) / T, 0, 1)) ** 2,
-    ("T5X", "constant"): lr * np.minimum(t / W, 1) / np.sqrt(np.maximum(t, W)),
-    ("T5X", "cosine_decay"): wave(np.where(t < W, 0, (t - W) / S % 1)),
-    ("T5X", '"rsqrt_decay'): 1 / np.sqrt(1 + t / S),
+    ("T5X", "linear_warmup * rsqrt_decay"): lr * np.minimum(t / W, 1) / np.sqrt(np.maximum(t, W)),
+    ("T5X", '"cosine_decay"`'): wave(np.where(t < W, 0, (t - W) / S % 1)),
+    ("T5X", "steps_per_cycle"): alpha
+    + (1 - alpha) * np.where(t < T, wave(part(W, T)), 0.8 * wave((t - T) / (2 * (T - W)))),
+    ("T5X", '"linear_decay'): np.maximum(lr * np.minimum(t / W, 1 + gamma * (W - t)), 1e-8),
+    ("T5X", '"rsqrt_decay'): np.where(t > W, np.sqrt(S) / np.sqrt(np.maximum(t, W) + S - W), 1),
+    ("T5X", "linear_warmup * linear_decay"): (
+        (lr * np.minimum(t / W, 1) - 0.01) * (1 - part(W, T)) + 0.01
+    ),
+    ("T5X", "piecewise_linear"): np.interp(t, [0, 10, 20], [0.3, 0.2, 0.1]),
+    ("T5X", "linear_cooldown"): np.clip((T - t) / C, 0, 1),
     ("Big Vision", "rsqrt"): (
         lr * np.minimum(t / W, 1) / np.sqrt(1 + (np.maximum(t - W, 0) + 12) / S)
     ),

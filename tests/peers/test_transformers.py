@@ -149,4 +149,7 @@ def test_warmup_stable_decay(lr, warmup, stable, decay, ratio, warmup_type, deca
 
 def test_an_unknown_name_is_refused():
     with pytest.raises(ValueError, match="`name` must be one of"):
-        ours.get_scheduler("greedy", 0.1)
+        ours.get_scheduler("lin", 0.1)
+    for name in ("greedy", "reduce_lr_on_plateau"):
+        with pytest.raises(ValueError, match=r"transformers\.GreedyLR or .*ReduceLROnPlateau"):
+            ours.get_scheduler(name, 0.1)

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from rich.console import Console
 
 import jaxlr
 from jaxlr.train.epoch import (
@@ -508,6 +509,7 @@ def test_progress_is_a_bar_on_a_terminal(monkeypatch):
 
     monkeypatch.setattr(sys, "stderr", Terminal())
     monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "48")  # Narrower than the row; the bar stays.
     train(0.1, progress=True)
     assert "100%" in sys.stderr.getvalue()
     assert "epoch 3" in sys.stderr.getvalue()
@@ -536,6 +538,9 @@ def test_history_as_csv_and_table(tmp_path):
     table = history.table()
     assert table.row_count == 3
     assert [column.header for column in table.columns] == list(history.epochs)
+    narrow = Console(width=24, file=io.StringIO())
+    narrow.print(table)
+    assert "…" not in narrow.file.getvalue()
 
 
 def test_a_failed_csv_leaves_the_old_file(tmp_path):

@@ -455,6 +455,7 @@ def test_the_picture_has_the_rates_that_were_used():
     assert drawn[label].get_xdata().tolist() == list(range(18))
     (line,) = (line for line in right.get_lines() if line.get_label() == label)
     np.testing.assert_array_equal(line.get_ydata(), result.metrics["loss"][0])
+    assert not np.any(right.get_xticks() % 1)
 
 
 def test_the_memory_of_a_run():
