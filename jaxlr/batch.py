@@ -304,6 +304,26 @@ def _chosen(index: Any) -> Any:
 
 @functools.partial(jax.jit, inline=True)
 def _evaluate(batch: Batch, count: jax.Array) -> jax.Array:
+    sharding = _explicit_sharding(batch, count)
+    if sharding is None:
+        return _table(batch, count)
+    # JAX cannot say how all is spread that a formula may do, such as to choose a branch for all.
+    values: jax.Array = jax.sharding.auto_axes(_table, out_sharding=sharding)(batch, count)
+    return values
+
+
+def _explicit_sharding(batch: Batch, count: jax.Array) -> NamedSharding | None:
+    """That of the values, where leaves or counts are spread over explicit axes of a mesh."""
+    *leaves, counts = (jax.typeof(x).sharding for x in (*jax.tree.leaves(batch), count))
+    meshes = [sharding.mesh for sharding in (*leaves, counts) if any(sharding.spec)]
+    if not meshes:
+        return None
+    axes = {sharding.spec[0] for sharding in leaves}
+    members = axes.pop() if len(axes) == 1 else None
+    return NamedSharding(meshes[0], PartitionSpec(members, *counts.spec))
+
+
+def _table(batch: Batch, count: jax.Array) -> jax.Array:
     layout = batch._layout
     values = [
         _values(schedules, count, size)
@@ -312,7 +332,7 @@ def _evaluate(batch: Batch, count: jax.Array) -> jax.Array:
     if len(values) == 1:
         return values[0]
     together = jnp.concatenate(values)
-    return together if layout.order is None else _whole(together)[layout.order]
+    return together if layout.order is None else together[layout.order]
 
 
 def _values(schedules: Schedule, count: ArrayLike, size: int) -> jax.Array:

@@ -331,3 +331,33 @@ def test_a_mesh_of_explicit_axes_is_as_good_as_any():
                 np.testing.assert_array_equal(there(counts), expected)
         """,
     )
+
+
+def test_a_mesh_of_explicit_axes_is_as_good_for_what_is_looked_up_or_drawn():
+    on_devices(
+        2,
+        """
+        import jax, numpy as np, jaxlr
+        from jax.sharding import AxisType, NamedSharding, PartitionSpec
+        mesh = jax.make_mesh((2,), ("k",), axis_types=(AxisType.Explicit,))
+        spread, counts = NamedSharding(mesh, PartitionSpec("k")), np.arange(5000)
+        factors = {step: 0.99 for step in range(10, 310, 3)}
+        pieces = jaxlr.grid(lambda peak: jaxlr.piecewise_constant_schedule(peak, factors),
+                            peak=[1.0, 2.0])
+        restarts = jaxlr.grid(jaxlr.cosine_restarts_schedule, init_value=[1.0, 2.0],
+                              first_decay_steps=100)
+        noise = jaxlr.grid(lambda peak: jaxlr.with_noise(jaxlr.constant_schedule(peak), 0.1),
+                           peak=[1.0, 2.0])
+        for batch in (pieces, restarts, jaxlr.concatenate([noise, noise]),
+                      jaxlr.concatenate([noise, pieces])[[2, 0, 1, 3]]):
+            expected = np.asarray(batch(counts))
+            there = jax.device_put(batch.as_arrays(), spread)
+            with jax.set_mesh(mesh):
+                for values in (there(counts), jax.jit(lambda batch: batch(counts))(there)):
+                    assert jax.typeof(values).sharding.spec == PartitionSpec("k", None)
+                    np.testing.assert_allclose(values, expected, rtol=1e-6)
+                values = batch(jax.device_put(counts, spread))
+                assert jax.typeof(values).sharding.spec == PartitionSpec(None, "k")
+                np.testing.assert_allclose(values, expected, rtol=1e-6)
+        """,
+    )
