@@ -35,18 +35,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
-from jax.extend.core import ClosedJaxpr
 from jax.sharding import NamedSharding, PartitionSpec, Sharding
 from jax.typing import ArrayLike
 
 from jaxlr import _numerics, _tables, _text
 from jaxlr._family import Parametric, same_tree
+from jaxlr._members import values_of_all
 from jaxlr.schedule import Schedule
 
 __all__ = ["Batch", "batched", "concatenate", "stack"]
 
 _ARRAYS = (jax.Array, np.ndarray)
-_MOST_AT_ONCE = 2**13
 
 
 class _Layout:
@@ -304,65 +303,7 @@ def _chosen(index: Any) -> Any:
 
 @functools.partial(jax.jit, inline=True)
 def _evaluate(batch: Batch, count: jax.Array) -> jax.Array:
-    sharding = _explicit_sharding(batch, count)
-    if sharding is None:
-        return _table(batch, count)
-    # JAX cannot say how all is spread that a formula may do, such as to choose a branch for all.
-    values: jax.Array = jax.sharding.auto_axes(_table, out_sharding=sharding)(batch, count)
-    return values
-
-
-def _explicit_sharding(batch: Batch, count: jax.Array) -> NamedSharding | None:
-    """That of the values, where leaves or counts are spread over explicit axes of a mesh."""
-    *leaves, counts = (jax.typeof(x).sharding for x in (*jax.tree.leaves(batch), count))
-    meshes = [sharding.mesh for sharding in (*leaves, counts) if any(sharding.spec)]
-    if not meshes:
-        return None
-    axes = {sharding.spec[0] for sharding in leaves}
-    members = axes.pop() if len(axes) == 1 else None
-    return NamedSharding(meshes[0], PartitionSpec(members, *counts.spec))
-
-
-def _table(batch: Batch, count: jax.Array) -> jax.Array:
-    layout = batch._layout
-    values = [
-        _values(schedules, count, size)
-        for schedules, size in zip(batch._stacks, layout.sizes, strict=True)
-    ]
-    if len(values) == 1:
-        return values[0]
-    together = jnp.concatenate(values)
-    return together if layout.order is None else together[layout.order]
-
-
-def _values(schedules: Schedule, count: ArrayLike, size: int) -> jax.Array:
-    rows = max(1, _MOST_AT_ONCE // max(jnp.size(count), 1))
-    if size > rows and jax.tree.leaves(schedules) and _looks_up(schedules, count):
-        # To look into many lists at once takes XLA several times as long, and much memory.
-        return jax.lax.map(lambda lr: lr(count), schedules, batch_size=rows)
-    return jax.vmap(lambda lr: lr(count), axis_size=size)(schedules)
-
-
-def _looks_up(schedules: Schedule, count: ArrayLike) -> bool:
-    """Tells whether a member looks up several things for every count, or draws random numbers."""
-    one = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), schedules)
-    formula = jax.make_jaxpr(lambda lr, count: lr(count))(one, count)
-    wide = [
-        equation.primitive.name
-        for equation in _equations(formula.jaxpr)
-        if any(variable.aval.size >= jnp.size(count) for variable in equation.outvars)
-    ]
-    return wide.count("gather") > 1 or "random_bits" in wide
-
-
-def _equations(formula: Any) -> Iterator[Any]:
-    """The equations that are always evaluated, those of called functions included."""
-    for equation in formula.eqns:
-        yield equation
-        if equation.primitive.name != "cond":
-            for part in jax.tree.leaves(list(equation.params.values())):
-                if isinstance(part, ClosedJaxpr):
-                    yield from _equations(part.jaxpr)
+    return values_of_all(batch._stacks, batch._layout.sizes, batch._layout.order, count)
 
 
 def stack(schedules: Iterable[Schedule], table: Mapping[str, npt.ArrayLike] | None = None) -> Batch:

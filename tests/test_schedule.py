@@ -70,7 +70,7 @@ def columns(init_value=0, peak_value=1, warmup_steps=1, decay_steps=3):
         (
             lambda: jaxlr.piecewise_constant_schedule(0.1, ([5, 6], [0.1])),
             ValueError,
-            ["`boundaries_and_scales`", "(2,)", "(1,)"],
+            ["`boundaries_and_scales`", "([5, 6], [0.1])", "{1000: 0.1}"],
         ),
         (
             lambda: jaxlr.piecewise_constant_schedule(0.1, [5]),

@@ -46,7 +46,7 @@ _TEXTS = [
     "noam_hold_schedule(top, integer(1, 1 + total_steps // 10), integer(0, total_steps // 4), uniform(0.5, 1))",
     "noam_schedule(512, 1 + total_steps // 20, log_uniform(peak / 100 * (512 * (1 + total_steps // 20)) ** 0.5, peak * (512 * (1 + total_steps // 20)) ** 0.5))",
     "onecycle_schedule(total_steps, top, uniform(0.05, 0.5), log_uniform(2, 100), log_uniform(10, 1e4), curve=choice(['cosine', 'linear']))",
-    "piecewise_constant_schedule(top, {total_steps // 3: uniform(0.1, 0.9), 2 * total_steps // 3: uniform(0.1, 0.9)})",
+    "piecewise_constant_schedule(top, [[total_steps // 3, 2 * total_steps // 3], [uniform(0.1, 0.9), uniform(0.1, 0.9)]])",
     "piecewise_constant_values_schedule([total_steps // 3, 2 * total_steps // 3], [log_uniform(peak / 10, peak), log_uniform(peak / 100, peak / 10), log_uniform(peak / 1000, peak / 100)])",
     "piecewise_curve_schedule([0, integer(0, total_steps // 10), integer(total_steps // 3, 2 * total_steps // 3), total_steps], [0, log_uniform(peak / 10, peak), log_uniform(peak / 100, peak / 10), 0], choice(['linear', 'cosine']))",
     "piecewise_interpolate_schedule(choice(['linear', 'cosine']), top, {total_steps // 2: uniform(0.1, 0.9), total_steps: uniform(0, 0.9)})",
