@@ -173,8 +173,8 @@ def _check_out(out: Any, shape: tuple[int, ...], sharding: Sharding) -> None:
         raise ValueError("`out` must be an array with its memory, got one that lost it already.")
     if not out.sharding.is_equivalent_to(sharding, out.ndim):
         raise ValueError(
-            f"`out` must be on the devices as the result, with {sharding}, got one with "
-            f"{out.sharding}."
+            f"`out` must be on its devices as the result is, with {sharding}, got one with "
+            f"{out.sharding}. Give an earlier result of as many members."
         )
 
 
