@@ -479,11 +479,14 @@ def test_greedy_refuses():
             jaxlr.greedy(0.1, 0.1, 0.5, window_size=size)
 
 
-def test_a_metric_of_another_shape_is_refused():
-    lr = CASES["plateau"]
-    optimizer = optax.adam(CASES["plateau"])
+def test_an_optimizer_that_calls_it_with_a_count_is_told_what_to_do():
+    optimizer = optax.sgd(CASES["plateau"])
     with pytest.raises(TypeError, match=r"`state` must be .*optax.inject_hyperparams\("):
         optimizer.update(jnp.ones(2), optimizer.init(jnp.ones(2)))
+
+
+def test_a_metric_of_another_shape_is_refused():
+    lr = CASES["plateau"]
     with pytest.raises(ValueError, match=r"`value` must be one number, got the shape \(3,\)"):
         lr.update(lr.init(), value=np.zeros(3))
 
