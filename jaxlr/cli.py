@@ -24,8 +24,6 @@ from jaxlr import search
 
 __all__ = ["main"]
 
-_SCALE = len("      0.001 ┤")
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; returns the exit status: 0, or 2 where the input was refused."""
@@ -236,9 +234,9 @@ def _print_table(table: Any) -> None:
 
 def _curve(values: npt.ArrayLike, steps: int) -> str:
     """A picture that is no wider than the terminal."""
-    from jaxlr.plot import text_plot
+    from jaxlr.plot import SCALE_WIDTH, text_plot
 
-    beside = shutil.get_terminal_size().columns - _SCALE
+    beside = shutil.get_terminal_size().columns - SCALE_WIDTH
     return text_plot(values, width=max(min(beside, 72), 1), last=steps - 1)
 
 

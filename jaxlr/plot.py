@@ -238,6 +238,9 @@ def save(figure: "Figure", path: str | os.PathLike[str], dpi: float = 150.0) -> 
 
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
 
+SCALE_WIDTH = 13
+"""How many characters :func:`text_plot` has to the left of a curve."""
+
 
 def text_plot(
     values: npt.ArrayLike,
@@ -280,5 +283,6 @@ def text_plot(
         bar = "".join(_EIGHTHS[level] for level in np.clip(eighths - 8 * row, 0, 8))
         at_top = row == height - 1 and high > low
         label = f"{high:.4g}" if at_top else f"{low:.4g}" if row == 0 else ""
-        lines.append(f"{label:>11} ┤{bar}".rstrip())
-    return "\n".join([*lines, f"{'':>12}└0 … {curve.size - 1 if last is None else last} {unit}"])
+        lines.append(f"{label:>{SCALE_WIDTH - 2}} ┤{bar}".rstrip())
+    end = curve.size - 1 if last is None else last
+    return "\n".join([*lines, f"{'':{SCALE_WIDTH - 1}}└0 … {end} {unit}"])
