@@ -5,7 +5,7 @@ The pictures for files need matplotlib (``pip install "jaxlr[plot]"``), but no s
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -61,8 +61,7 @@ def plot_schedules(
         axes.plot(counts, np.asarray(schedule(counts)), label=label)
     axes.set_xlabel("step")
     axes.set_ylabel("value")
-    figure.set_figheight(3.6 + 0.2 * len(labelled))
-    figure.legend(loc="outside lower left", fontsize="x-small", frameon=False)
+    _add_legend(figure)
     return figure
 
 
@@ -87,12 +86,14 @@ def plot_batch(batch: Batch, steps: int) -> "Figure":
     curves, names = np.asarray(batch(counts)), np.array([lr.family.name for lr in batch])
     figure = _figure(1)
     axes = figure.axes[0]
-    for number, name in enumerate(dict.fromkeys(names.tolist())):
-        lines = axes.plot(counts, curves[names == name].T, color=f"C{number}", linewidth=0.8)
+    families = dict.fromkeys(names.tolist())
+    colours = [f"C{i}" for i in range(10)] if len(families) <= 10 else _colours(len(families))
+    for name, colour in zip(families, colours, strict=False):
+        lines = axes.plot(counts, curves[names == name].T, color=colour, linewidth=0.8)
         lines[0].set_label(name)
     axes.set_xlabel("step")
     axes.set_ylabel("value")
-    axes.legend(fontsize="x-small")
+    _add_legend(figure, columns=2)
     return figure
 
 
@@ -110,25 +111,37 @@ def _plot_members(batch: Batch, steps: int) -> "Figure":
     counts = counts_to_draw(steps)
     figure = _figure(1)
     axes = figure.axes[0]
-    places = np.arange(len(batch)) / max(len(batch) - 1, 1)
     lines = axes.plot(counts, np.asarray(batch(counts)).T, linewidth=1.0)
-    for line, place in zip(lines, places, strict=True):
-        line.set_color(_colours()(place))
+    for line, colour in zip(lines, _colours(len(batch)), strict=True):
+        line.set_color(colour)
     axes.set_xlabel("step")
     axes.set_ylabel("value")
     if len(batch) <= _MOST_LABELS:
         for line, row in zip(lines, zip(*batch.table.values(), strict=True), strict=True):
             made = dict(zip(batch.table, row, strict=True))
             line.set_label(_shortened(", ".join(f"{k}={v}" for k, v in made.items())))
-        figure.set_figheight(3.6 + 0.2 * len(batch))
-        figure.legend(loc="outside lower left", fontsize="x-small", frameon=False)
+        _add_legend(figure)
     return figure
 
 
-def _colours() -> Any:
+def _colours(number: int) -> list[Any]:
     from matplotlib import colormaps
 
-    return colormaps["viridis"]
+    return list(map(tuple, colormaps["viridis"](np.linspace(0.0, 1.0, number))))
+
+
+def _add_legend(figure: "Figure", columns: int = 1, order: Literal[1, -1] = 1) -> None:
+    """Names the lines of the first panel below the picture, which grows by that."""
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    figure.set_figheight(3.6 + 0.2 * -(-len(labels) // columns))
+    figure.legend(
+        handles[::order],
+        labels[::order],
+        loc="outside lower left",
+        ncols=columns,
+        fontsize="x-small",
+        frameon=False,
+    )
 
 
 def _shortened(text: str, most: int = 90) -> str:
@@ -201,11 +214,7 @@ def plot_sweep(result: Any, metric: str, most: int = 8) -> "Figure":
     right.set_ylabel(metric.replace("_", " "))
     right.set_xlabel("epoch")
     right.locator_params(axis="x", integer=True)
-    handles, labels = left.get_legend_handles_labels()
-    figure.set_figheight(3.6 + 0.2 * len(labels))
-    figure.legend(
-        handles[::-1], labels[::-1], loc="outside lower left", fontsize="x-small", frameon=False
-    )
+    _add_legend(figure, order=-1)
     return figure
 
 

@@ -1,10 +1,13 @@
 """Pictures of schedules: what is drawn, and that files are whole."""
 
+import jax
 import numpy as np
 import pytest
 
 import jaxlr
 from jaxlr.plot import plot_batch, plot_history, plot_schedules, save, text_plot
+from jaxlr.search import random_schedules
+from jaxlr.search.defaults import DEFAULT_SPACES
 
 
 def test_curves_are_drawn_with_their_values():
@@ -29,13 +32,24 @@ def test_a_batch_is_drawn_with_a_color_for_each_family():
     pytest.importorskip("matplotlib")
     lines = jaxlr.grid(jaxlr.linear_schedule, init_value=[1, 2], end_value=0, transition_steps=[50])
     batch = jaxlr.concatenate([lines, jaxlr.stack([jaxlr.step_decay(1.0, 30)]), lines])
-    axes = plot_batch(batch, steps=100).axes[0]
-    drawn = axes.get_lines()
+    figure = plot_batch(batch, steps=100)
+    drawn = figure.axes[0].get_lines()
     assert [line.get_color() for line in drawn] == ["C0"] * 4 + ["C1"]
     np.testing.assert_allclose(drawn[1].get_ydata(), batch[1](np.arange(100)), rtol=1e-6)
     np.testing.assert_allclose(drawn[4].get_ydata(), batch[2](np.arange(100)), rtol=1e-6)
-    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
     assert labels == ["linear_schedule", "step_decay"]
+
+
+def test_many_families_leave_room_for_their_curves():
+    pytest.importorskip("matplotlib")
+    families = list(DEFAULT_SPACES)[::2]
+    batch = random_schedules(jax.random.key(0), 200, total_steps=50, peak=1.0, families=families)
+    figure = plot_batch(batch, steps=50)
+    figure.draw_without_rendering()
+    colours = {line.get_color() for line in figure.axes[0].get_lines()}
+    assert len(colours) == len({lr.family.name for lr in batch}) > 20
+    assert figure.axes[0].get_position().height * figure.get_figheight() > 2.5
 
 
 def test_a_batch_is_drawn_with_labels_if_they_are_few():
