@@ -12,7 +12,7 @@ from pathlib import Path
 import jax
 
 import jaxlr
-from jaxlr._files import write_whole
+from jaxlr.files import write_whole
 from jaxlr.plot import plot_batch, plot_schedules, save
 from jaxlr.search import random_schedules
 

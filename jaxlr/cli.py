@@ -259,7 +259,7 @@ def _key(seed: int) -> Any:
 
 def _train(options: argparse.Namespace) -> None:
     from jaxlr.plot import plot_history, save
-    from jaxlr.train.fit import fit
+    from jaxlr.train.fitting import fit
 
     job = _job(options)
     kinds = jaxlr.Schedule | jaxlr.AdaptiveSchedule
@@ -303,7 +303,7 @@ def _train(options: argparse.Namespace) -> None:
 
 def _sweep(options: argparse.Namespace) -> None:
     from jaxlr.plot import save
-    from jaxlr.train.sweep import sweep
+    from jaxlr.train.sweeping import sweep
 
     job = _job(options)
     space = search.parse_space(options.space, **job.numbers)
@@ -356,9 +356,9 @@ class _Job(NamedTuple):
 def _job(options: argparse.Namespace) -> _Job:
     import optax
 
-    from jaxlr.train.classification import classification
-    from jaxlr.train.data import load
-    from jaxlr.train.models import MODELS
+    from jaxlr.train.images.classification import classification
+    from jaxlr.train.images.data import load
+    from jaxlr.train.images.models import MODELS
 
     recipe = _recipe(options)
     if recipe["model"] not in MODELS:
@@ -396,7 +396,7 @@ def _job(options: argparse.Namespace) -> _Job:
 
 def _recipe(options: argparse.Namespace) -> dict[str, Any]:
     """The settings of the recipe, each replaced where the command line gives another."""
-    from jaxlr.train.recipes import RECIPES
+    from jaxlr.train.images.recipes import RECIPES
 
     name = options.recipe or ("digits" if options.data == "digits" else "fast")
     if name not in RECIPES:

@@ -27,10 +27,13 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from jaxlr import _numerics, _powers
-from jaxlr._family import Constructor, Parametric, constructor_of, constructors
-from jaxlr._numerics import Progress, as_float, blend
-from jaxlr._parameters import Exponent, Fraction, Kind, Positive, PositiveExponent, Value
+from jaxlr.core import numbers
+from jaxlr.core.family import Constructor, Parametric, constructor_of, constructors
+from jaxlr.core.numbers import as_float
+from jaxlr.core.parameters import Exponent, Fraction, Kind, Positive, PositiveExponent, Value
+from jaxlr.exact import doubles, waves
+from jaxlr.exact import powers as _powers
+from jaxlr.exact.time import Progress, blend
 
 __all__ = [
     "Curve",
@@ -129,14 +132,14 @@ def polynomial(
 @curve
 def cosine(fraction: Progress, start: jax.Array, end: jax.Array) -> jax.Array:
     r"""Half a cosine wave: :math:`D = (1 + \cos \pi p) / 2`."""
-    return blend(start, end, *_numerics.half_cosines(fraction))
+    return blend(start, end, *waves.half_cosines(fraction))
 
 
 @curve
 def sine(fraction: Progress, start: jax.Array, end: jax.Array) -> jax.Array:
     r"""A quarter of a sine wave, fastest at its start: :math:`D = 1 - \sin(\pi p / 2)`."""
     elapsed, remaining = fraction
-    return blend(start, end, _numerics.sine(elapsed), 2.0 * _numerics.half_cosine(0.5 * remaining))
+    return blend(start, end, waves.sine(elapsed), 2.0 * waves.half_cosine(0.5 * remaining))
 
 
 @curve
@@ -176,7 +179,7 @@ def geometric(fraction: Progress, start: jax.Array, end: jax.Array) -> jax.Array
 
     Both values must be positive; one that is not counts as 1e-38 on the way.
     """
-    tiny = np.finfo(_numerics.float_dtype()).tiny
+    tiny = np.finfo(numbers.float_dtype()).tiny
     start, end = jnp.maximum(start, tiny), jnp.maximum(end, tiny)
     slope = _log(end) - _log(start)
     # From the nearer end, so that a long exponent costs half its digits.
@@ -186,7 +189,7 @@ def geometric(fraction: Progress, start: jax.Array, end: jax.Array) -> jax.Array
 
 
 def _log(x: jax.Array) -> jax.Array:
-    return jnp.asarray(_numerics.log(jnp.asarray(x)))
+    return jnp.asarray(doubles.log(jnp.asarray(x)))
 
 
 @curve
@@ -220,7 +223,7 @@ def mirror_cosine(fraction: Progress, start: jax.Array, end: jax.Array) -> jax.A
       Hägele et al., `Scaling Laws and Compute-Optimal Training Beyond Fixed Training Durations
       <https://arxiv.org/abs/2405.18392>`_, 2024
     """
-    over, left = (2.0 * part - _numerics.half_cosine(part) for part in fraction)
+    over, left = (2.0 * part - waves.half_cosine(part) for part in fraction)
     return blend(start, end, over, left)
 
 
@@ -283,7 +286,7 @@ def rex(beta: Fraction = 0.5) -> Curve:
       <https://arxiv.org/abs/2107.04197>`_, 2021
     """
     # Near 1 a float32 has lost the digits of the difference.
-    known = np.asarray(beta, np.float64) if _numerics.on_host(beta) else as_float(beta)
+    known = np.asarray(beta, np.float64) if numbers.on_host(beta) else as_float(beta)
     return _rex(beta, 1.0 - known)
 
 

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from jax.typing import ArrayLike
 
-from jaxlr._files import write_whole
-from jaxlr.batch import Batch
+from jaxlr.batches.batch import Batch
+from jaxlr.files import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -94,7 +94,7 @@ def test_every_family_has_a_case():
     ours = {
         name
         for name, constructor in jaxlr.families(jaxlr.AdaptiveSchedule).items()
-        if constructor.__module__ == "jaxlr.adaptive"
+        if constructor.__module__ == "jaxlr.feedback.adaptive"
     }
     assert {lr.family.name for lr in CASES.values()} == ours
     assert not ours & set(jaxlr.families())

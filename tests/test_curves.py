@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 import jaxlr
-from jaxlr import _numerics, curves
-from jaxlr._family import constructors
+from jaxlr import curves
+from jaxlr.core.family import constructors
+from jaxlr.exact import time
 
 mpmath.mp.dps = 60
 f = mpmath.mpf
@@ -79,7 +80,7 @@ def test_every_curve_has_a_case():
 @pytest.mark.parametrize(("curve", "formula"), CASES.values(), ids=CASES)
 @pytest.mark.parametrize(("start", "end"), [(1.0, 0.01), (0.01, 1.0), (5e-4, 5e-7)])
 def test_relative_error_is_below_a_millionth(curve, formula, start, end):
-    values = curve(_numerics.progress(COUNTS, STEPS), start, end)
+    values = curve(time.progress(COUNTS, STEPS), start, end)
     exact = [float(formula(f(int(c)) / STEPS, f(start), f(end))) for c in COUNTS]
     np.testing.assert_allclose(values, exact, rtol=1e-6, atol=0)
 
@@ -87,7 +88,7 @@ def test_relative_error_is_below_a_millionth(curve, formula, start, end):
 @pytest.mark.parametrize("name", [n for n in CASES if n not in ("geometric", "harmonic")])
 def test_digits_are_kept_down_to_zero_and_up_from_it(name):
     curve, formula = CASES[name]
-    fraction = _numerics.progress(COUNTS[1:-1], STEPS)
+    fraction = time.progress(COUNTS[1:-1], STEPS)
     down = [float(formula(f(int(c)) / STEPS, f(1), f(0))) for c in COUNTS[1:-1]]
     up = [float(formula(f(int(c)) / STEPS, f(0), f(1))) for c in COUNTS[1:-1]]
     np.testing.assert_allclose(curve(fraction, 1.0, 0.0), down, rtol=2e-6, atol=0)
@@ -97,7 +98,7 @@ def test_digits_are_kept_down_to_zero_and_up_from_it(name):
 @every_curve
 @pytest.mark.parametrize("steps", [0, 1, 3, 1000, 2**31 - 1])
 def test_ends_are_exact(curve, steps):
-    first, last = _numerics.progress(0, steps), _numerics.progress(steps, steps)
+    first, last = time.progress(0, steps), time.progress(steps, steps)
     assert np.float32(curve(first, 0.3, 0.1)) == np.float32(0.3 if steps else 0.1)
     assert np.float32(curve(last, 0.3, 0.1)) == np.float32(0.1)
 
@@ -106,7 +107,7 @@ def test_ends_are_exact(curve, steps):
 @pytest.mark.parametrize(("start", "end"), [(1.0, 0.1), (0.1, 1.0), (1.0, 0.0), (0.0, 0.0)])
 def test_values_and_gradients_are_finite(curve, start, end):
     def value(curve, start, end, steps, count):
-        return curve(_numerics.progress(count, steps), start, end)
+        return curve(time.progress(count, steps), start, end)
 
     floats = jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), curve)
     gradient = jax.jit(jax.value_and_grad(value, argnums=(0, 1, 2, 3), allow_int=True))
@@ -134,7 +135,7 @@ def test_a_name_stands_for_a_curve_in_a_family():
 
 def test_the_tanh_of_the_paper_leaves_a_rest():
     raw = curves.tanh(exact_ends=False)
-    near = raw(_numerics.progress(999_999, 1_000_000), 1.0, 0.0)
+    near = raw(time.progress(999_999, 1_000_000), 1.0, 0.0)
     np.testing.assert_allclose(near, (1 - np.tanh(3)) / 2, rtol=1e-3)
 
 
@@ -146,5 +147,5 @@ def test_a_users_curve_is_one():
 
     curve = staircase(2)
     assert repr(curve) == "staircase(stairs=2)"
-    values = curve(_numerics.progress(np.arange(5), 4), 1.0, 0.0)
+    values = curve(time.progress(np.arange(5), 4), 1.0, 0.0)
     np.testing.assert_allclose(values, [1, 1, 0.5, 0.5, 0])

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import jaxlr
-from jaxlr._cycles import cycle_of, length
+from jaxlr.exact.cycles import cycle_of, length
 
 LATE = 2**31 - 1
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jaxlr._intervals import by_interval, interval
-from jaxlr._numerics import Instant
+from jaxlr.exact.intervals import by_interval, interval
+from jaxlr.exact.time import Instant
 
 NUMBERS = (0, 1, 17, 300)
 

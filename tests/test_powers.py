@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jaxlr._numerics import Double, Progress, double, float_dtype
-from jaxlr._powers import exp2m1, log1p, power, raised, root
+from jaxlr.core.numbers import float_dtype
+from jaxlr.exact.doubles import Double, double
+from jaxlr.exact.powers import exp2m1, log1p, power, raised, root
+from jaxlr.exact.time import Progress
 
 X64 = jax.config.jax_enable_x64
 RTOL = 1e-13 if X64 else 2e-7

@@ -8,24 +8,16 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from jaxlr import curves
-from jaxlr._intervals import by_interval
-from jaxlr._numerics import (
-    as_float,
-    as_number,
-    as_steps,
-    blend,
-    divide,
-    half_cosine,
-    inverse,
-    log,
-    on_host,
-    progress,
-)
-from jaxlr._parameters import Fraction, Period, Positive, PositiveExponent, Steps, Value
-from jaxlr._powers import root
 from jaxlr.catalogue.transitions import transition_schedule
+from jaxlr.core.numbers import as_float, as_number, as_steps, on_host
+from jaxlr.core.parameters import Fraction, Period, Positive, PositiveExponent, Steps, Value
+from jaxlr.core.schedule import Schedule, schedule
 from jaxlr.curves import Shape
-from jaxlr.schedule import Schedule, schedule
+from jaxlr.exact.doubles import divide, log
+from jaxlr.exact.intervals import by_interval
+from jaxlr.exact.powers import root
+from jaxlr.exact.time import blend, inverse, progress
+from jaxlr.exact.waves import half_cosine
 
 __all__ = [
     "cosine_linear_envelope_schedule",

@@ -5,9 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from jaxlr._numerics import as_float, as_steps, half_cosine, inverse, whole_periods
-from jaxlr._parameters import Period, Positive
-from jaxlr.schedule import schedule
+from jaxlr.core.numbers import as_float, as_steps
+from jaxlr.core.parameters import Period, Positive
+from jaxlr.core.schedule import schedule
+from jaxlr.exact.time import inverse, whole_periods
+from jaxlr.exact.waves import half_cosine
 
 __all__ = ["chebyshev_schedule"]
 

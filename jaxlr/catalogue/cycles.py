@@ -9,39 +9,29 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from jaxlr._cycles import Length, cycle_of, length
-from jaxlr._intervals import by_interval
-from jaxlr._numerics import (
-    Double,
+from jaxlr.catalogue.piecewise import _through, _through_from_0
+from jaxlr.catalogue.warmups import warmup_cosine_decay_schedule
+from jaxlr.core.numbers import as_float, as_number, as_steps, is_integer, known, on_host, stack
+from jaxlr.core.parameters import Exponent, Fraction, Kind, Period, Positive, Steps, Value
+from jaxlr.core.schedule import Schedule, schedule
+from jaxlr.curves import Curve, Shape
+from jaxlr.exact.cycles import Length, cycle_of, length
+from jaxlr.exact.doubles import Double, divide, double, exponential, log
+from jaxlr.exact.intervals import by_interval
+from jaxlr.exact.powers import raised
+from jaxlr.exact.time import (
     Instant,
     Progress,
-    as_float,
-    as_number,
-    as_steps,
     blend,
-    divide,
-    double,
     either_progress,
-    exponential,
     instant,
     inverse,
-    is_integer,
-    known,
     later,
-    log,
-    on_host,
     phase,
     progress_in,
-    stack,
     total,
     whole_periods,
 )
-from jaxlr._parameters import Exponent, Fraction, Kind, Period, Positive, Steps, Value
-from jaxlr._powers import raised
-from jaxlr.catalogue.piecewise import _through, _through_from_0
-from jaxlr.catalogue.warmups import warmup_cosine_decay_schedule
-from jaxlr.curves import Curve, Shape
-from jaxlr.schedule import Schedule, schedule
 
 __all__ = [
     "cosine_onecycle_schedule",

@@ -7,23 +7,14 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from jaxlr._numerics import (
-    Double,
-    as_float,
-    as_steps,
-    double,
-    exponential,
-    inverse,
-    log,
-    on_host,
-    per_step,
-    whole_periods,
-)
-from jaxlr._parameters import NonNegative, Period, Positive, Steps, Value
-from jaxlr._powers import power
 from jaxlr.catalogue.transitions import constant_schedule
 from jaxlr.compose import join_schedules
-from jaxlr.schedule import Schedule, schedule
+from jaxlr.core.numbers import as_float, as_steps, on_host
+from jaxlr.core.parameters import NonNegative, Period, Positive, Steps, Value
+from jaxlr.core.schedule import Schedule, schedule
+from jaxlr.exact.doubles import Double, double, exponential, log, per_step
+from jaxlr.exact.powers import power
+from jaxlr.exact.time import inverse, whole_periods
 
 __all__ = [
     "exponential_decay",

@@ -9,20 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from jaxlr._intervals import by_interval, entry_at
-from jaxlr._numerics import (
-    Instant,
-    Phase,
-    as_float,
-    as_steps,
-    instant,
-    known,
-    on_host,
-    phase,
-    progress_in,
-    whole_periods,
-)
-from jaxlr._parameters import (
+from jaxlr.core.numbers import as_float, as_steps, known, on_host
+from jaxlr.core.parameters import (
     Boundaries,
     Kind,
     NonNegative,
@@ -33,8 +21,10 @@ from jaxlr._parameters import (
     Value,
     kind_of,
 )
+from jaxlr.core.schedule import Schedule, schedule
 from jaxlr.curves import Curve, Shape
-from jaxlr.schedule import Schedule, schedule
+from jaxlr.exact.intervals import by_interval, entry_at
+from jaxlr.exact.time import Instant, Phase, instant, phase, progress_in, whole_periods
 
 __all__ = [
     "multistep_decay",

@@ -6,19 +6,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxlr._cycles import Entry, at_most, by_cycle, cycle_table
-from jaxlr._numerics import (
-    Phase,
-    as_float,
-    half_cosine,
-    instant,
-    later,
-    on_host,
-    phase,
-    progress_in,
-)
-from jaxlr._parameters import Cycles, Growth, Period, Positive, Steps, Value
-from jaxlr.schedule import Schedule, schedule
+from jaxlr.core.numbers import as_float, on_host
+from jaxlr.core.parameters import Cycles, Growth, Period, Positive, Steps, Value
+from jaxlr.core.schedule import Schedule, schedule
+from jaxlr.exact.cycles import Entry, at_most, by_cycle, cycle_table
+from jaxlr.exact.time import Phase, instant, later, phase, progress_in
+from jaxlr.exact.waves import half_cosine
 
 __all__ = ["cosine_restarts_schedule"]
 

@@ -32,26 +32,16 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from jaxlr._intervals import by_interval
-from jaxlr._numerics import (
-    Double,
-    as_float,
-    as_steps,
-    blend,
-    divide,
-    exponential,
-    half_cosines,
-    log,
-    on_host,
-    per_step,
-    progress,
-    total,
-)
-from jaxlr._parameters import Exponent, NonNegative, Number, Positive, Steps, Value
-from jaxlr._powers import raised
 from jaxlr.catalogue.piecewise import Values
+from jaxlr.core.numbers import as_float, as_steps, on_host
+from jaxlr.core.parameters import Exponent, NonNegative, Number, Positive, Steps, Value
+from jaxlr.core.schedule import Schedule, schedule
 from jaxlr.curves import Curve, Shape
-from jaxlr.schedule import Schedule, schedule
+from jaxlr.exact.doubles import Double, divide, exponential, log, per_step
+from jaxlr.exact.intervals import by_interval
+from jaxlr.exact.powers import raised
+from jaxlr.exact.time import blend, progress, total
+from jaxlr.exact.waves import half_cosines
 
 __all__ = [
     "infinite_schedule",

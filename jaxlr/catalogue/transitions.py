@@ -6,23 +6,14 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from jaxlr._numerics import (
-    Double,
-    as_float,
-    as_steps,
-    blend,
-    exponential,
-    half_cosine,
-    inverse,
-    log,
-    per_step,
-    progress,
-    whole_periods,
-)
-from jaxlr._parameters import Exponent, NonNegative, Period, Positive, Steps, Value
-from jaxlr._powers import power, raised
+from jaxlr.core.numbers import as_float, as_steps
+from jaxlr.core.parameters import Exponent, NonNegative, Period, Positive, Steps, Value
+from jaxlr.core.schedule import Schedule, schedule
 from jaxlr.curves import Curve, Shape
-from jaxlr.schedule import Schedule, schedule
+from jaxlr.exact.doubles import Double, exponential, log, per_step
+from jaxlr.exact.powers import power, raised
+from jaxlr.exact.time import blend, inverse, progress, whole_periods
+from jaxlr.exact.waves import half_cosine
 
 __all__ = [
     "constant_schedule",

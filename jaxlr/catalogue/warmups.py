@@ -35,22 +35,6 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from jaxlr._numerics import (
-    as_float,
-    as_steps,
-    blend,
-    divide,
-    either_progress,
-    float_dtype,
-    half_cosines,
-    inverse,
-    log,
-    on_host,
-    progress,
-    total,
-)
-from jaxlr._parameters import Exponent, Fraction, NonNegative, Period, Positive, Steps, Value
-from jaxlr._powers import exp2m1, log1p, raised
 from jaxlr.catalogue.decays import (
     exponential_decay,
     inverse_power_decay_schedule,
@@ -58,7 +42,13 @@ from jaxlr.catalogue.decays import (
 )
 from jaxlr.catalogue.transitions import linear_schedule
 from jaxlr.compose import join_schedules
-from jaxlr.schedule import Schedule, schedule
+from jaxlr.core.numbers import as_float, as_steps, float_dtype, on_host
+from jaxlr.core.parameters import Exponent, Fraction, NonNegative, Period, Positive, Steps, Value
+from jaxlr.core.schedule import Schedule, schedule
+from jaxlr.exact.doubles import divide, log
+from jaxlr.exact.powers import exp2m1, log1p, raised
+from jaxlr.exact.time import blend, either_progress, inverse, progress, total
+from jaxlr.exact.waves import half_cosines
 
 __all__ = [
     "exponential_warmup_schedule",

@@ -6,23 +6,13 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from jaxlr._cycles import Entry, at_most, by_cycle, cycle_table
-from jaxlr._numerics import (
-    Double,
-    Phase,
-    as_float,
-    as_steps,
-    double,
-    exponential,
-    inverse,
-    largest,
-    log,
-    progress_in,
-    whole_periods,
-)
-from jaxlr._parameters import Cycles, Growth, Number, Period, Positive
 from jaxlr.compose.wrapping import AnySchedule
-from jaxlr.schedule import Schedule, schedule
+from jaxlr.core.numbers import as_float, as_steps, largest
+from jaxlr.core.parameters import Cycles, Growth, Number, Period, Positive
+from jaxlr.core.schedule import Schedule, schedule
+from jaxlr.exact.cycles import Entry, at_most, by_cycle, cycle_table
+from jaxlr.exact.doubles import Double, double, exponential, log
+from jaxlr.exact.time import Phase, inverse, progress_in, whole_periods
 
 __all__ = ["per_epoch", "repeat_schedule", "shift_schedule", "stretch_schedule"]
 

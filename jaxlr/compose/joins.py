@@ -9,11 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from jaxlr import _numerics
-from jaxlr._intervals import interval
-from jaxlr._parameters import Boundaries, Steps, Value
 from jaxlr.compose.wrapping import AnySchedule, Schedules
-from jaxlr.schedule import Schedule, schedule
+from jaxlr.core.numbers import as_float, as_steps, float_dtype, largest, stack
+from jaxlr.core.parameters import Boundaries, Steps, Value
+from jaxlr.core.schedule import Schedule, schedule
+from jaxlr.exact.intervals import interval
 
 __all__ = ["join_schedules", "window_schedule"]
 
@@ -90,14 +90,14 @@ def join_schedules(
 
 
 def _stack(schedules: Sequence[Schedule]) -> Schedule:
-    return jax.tree.map(lambda *leaves: _numerics.stack(*leaves), *schedules)
+    return jax.tree.map(lambda *leaves: stack(*leaves), *schedules)
 
 
 def _scales(pieces: Sequence[Schedule], boundaries: Any, clock: str) -> jax.Array:
     """What to multiply to each piece so that it begins where the one before it ends."""
-    (steps,) = _numerics.as_steps(boundaries)
+    (steps,) = as_steps(boundaries)
     starts = jnp.concatenate([jnp.zeros(1, steps.dtype), steps])
-    scales = [jnp.ones((), _numerics.float_dtype())]
+    scales = [jnp.ones((), float_dtype())]
     for i in range(1, len(pieces)):
         before, begin = (starts[i - 1], starts[i]) if clock == "relative" else (0, 0)
         end, start = pieces[i - 1](starts[i] - before), pieces[i](starts[i] - begin)
@@ -121,10 +121,10 @@ def _pieces(
     scales: ArrayLike | None,
 ) -> jax.Array:
     """The expanded form of a join: piece i is schedule ``place[i]`` in ``stacks[group[i]]``."""
-    count, steps = _numerics.as_steps(count, jnp.asarray(boundaries))
+    count, steps = as_steps(count, jnp.asarray(boundaries))
     group, place = jnp.asarray(group), jnp.asarray(place)
     starts = jnp.concatenate([jnp.zeros(1, steps.dtype), steps])
-    lengths = jnp.diff(starts, append=jnp.full(1, _numerics.largest(steps.dtype)))
+    lengths = jnp.diff(starts, append=jnp.full(1, largest(steps.dtype)))
     begins = starts if clock == "relative" else jnp.zeros_like(starts)
 
     # Out of turn a piece is still computed. Its second count, where it has one, is the safest: many
@@ -133,22 +133,22 @@ def _pieces(
 
     def value_at(count: jax.Array) -> jax.Array:
         current = interval(steps, count)
-        value = jnp.zeros((), _numerics.float_dtype())
-        for number, stack in enumerate(stacks):
+        value = jnp.zeros((), float_dtype())
+        for number, schedules in enumerate(stacks):
             in_turn = group[current] == number
             piece = jnp.where(in_turn, current, jnp.argmax(group == number))
             own = jnp.where(in_turn, count, seconds[piece]) - begins[piece]
             chosen: Schedule = jax.tree.map(
-                lambda leaf, i=place[piece]: jnp.asarray(leaf)[i], stack
+                lambda leaf, i=place[piece]: jnp.asarray(leaf)[i], schedules
             )
             value = jnp.where(in_turn, chosen(own), value)
         return value if scales is None else value * jnp.asarray(scales)[current]
 
     def value_of_all(count: jax.Array) -> jax.Array:
         current, numbers = interval(steps, count), jnp.arange(len(group))
-        value = jnp.zeros((), _numerics.float_dtype())
-        for number, stack in enumerate(stacks):
-            for row in range(len(jax.tree.leaves(stack)[0])):
+        value = jnp.zeros((), float_dtype())
+        for number, schedules in enumerate(stacks):
+            for row in range(len(jax.tree.leaves(schedules)[0])):
                 here = (group == number) & (place == row)
 
                 def of_this(numbers: Any, here: jax.Array = here) -> jax.Array:
@@ -156,7 +156,9 @@ def _pieces(
 
                 in_turn = current == jnp.max(jnp.where(here, numbers, -1))
                 own = jnp.where(in_turn, count, of_this(seconds)) - of_this(begins)
-                piece: Schedule = jax.tree.map(lambda leaf, row=row: jnp.asarray(leaf)[row], stack)
+                piece: Schedule = jax.tree.map(
+                    lambda leaf, row=row: jnp.asarray(leaf)[row], schedules
+                )
                 own_value = piece(own)
                 if scales is not None:
                     own_value = own_value * of_this(jnp.asarray(scales))
@@ -209,8 +211,8 @@ def window_schedule(
     References:
       The ``begin`` and ``end`` of the schedulers of MMEngine.
     """
-    step, begin, end = _numerics.as_steps(count, begin, end)
+    step, begin, end = as_steps(count, begin, end)
     inside = (step >= begin) & (step < end)
     own = jnp.clip(step, begin, jnp.maximum(end - 1, begin))
     value = schedule(own - begin if clock == "relative" else own)
-    return jnp.where(inside, _numerics.as_float(value), _numerics.as_float(outside_value))
+    return jnp.where(inside, as_float(value), as_float(outside_value))

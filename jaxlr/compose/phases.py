@@ -7,11 +7,12 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from jaxlr._numerics import as_steps, progress
-from jaxlr._parameters import Steps, Value
 from jaxlr.compose.wrapping import AnySchedule
+from jaxlr.core.numbers import as_steps
+from jaxlr.core.parameters import Steps, Value
+from jaxlr.core.schedule import schedule
 from jaxlr.curves import Curve, Shape
-from jaxlr.schedule import schedule
+from jaxlr.exact.time import progress
 
 __all__ = ["with_cooldown", "with_warmup"]
 

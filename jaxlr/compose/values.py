@@ -10,10 +10,11 @@ import numpy as np
 from jax import lax
 from jax.typing import ArrayLike
 
-from jaxlr._numerics import as_float, as_steps, divide
-from jaxlr._parameters import Positive, Steps, Value, Whole
 from jaxlr.compose.wrapping import AnySchedule, Terms
-from jaxlr.schedule import schedule
+from jaxlr.core.numbers import as_float, as_steps
+from jaxlr.core.parameters import Positive, Steps, Value, Whole
+from jaxlr.core.schedule import schedule
+from jaxlr.exact.doubles import divide
 
 __all__ = ["add_schedules", "clip_schedule", "multiply_schedules", "with_noise"]
 

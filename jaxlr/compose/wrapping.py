@@ -6,9 +6,9 @@ from typing import Annotated, Any
 import jax
 from jax.typing import ArrayLike
 
-from jaxlr._family import Parametric
-from jaxlr._parameters import Kind, Number
-from jaxlr.schedule import Schedule, schedule
+from jaxlr.core.family import Parametric
+from jaxlr.core.parameters import Kind, Number
+from jaxlr.core.schedule import Schedule, schedule
 
 __all__ = ["wrap"]
 

@@ -18,7 +18,7 @@ from typing import Literal
 from jax.typing import ArrayLike
 
 from jaxlr.compose import join_schedules, shift_schedule
-from jaxlr.schedule import Schedule
+from jaxlr.core.schedule import Schedule
 from jaxlr.schedules import (
     constant_schedule,
     exponential_decay,

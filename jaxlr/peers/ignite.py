@@ -15,8 +15,8 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from jaxlr.compose import join_schedules, repeat_schedule, wrap
+from jaxlr.core.schedule import Schedule
 from jaxlr.curves import Shape
-from jaxlr.schedule import Schedule
 from jaxlr.schedules import (
     cyclic_schedule,
     exponential_decay,

@@ -13,8 +13,8 @@ from typing import Literal
 
 from jax.typing import ArrayLike
 
-from jaxlr.adaptive import AdaptiveSchedule, Base, reduce_on_plateau
-from jaxlr.schedule import Schedule
+from jaxlr.core.schedule import Schedule
+from jaxlr.feedback.adaptive import AdaptiveSchedule, Base, reduce_on_plateau
 from jaxlr.schedules import (
     cosine_decay_schedule,
     cosine_restarts_schedule,

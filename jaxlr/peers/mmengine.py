@@ -27,10 +27,10 @@ from typing import Any, Literal
 import numpy as np
 from jax.typing import ArrayLike
 
-from jaxlr._numerics import known
 from jaxlr.compose import join_schedules
+from jaxlr.core.numbers import known
+from jaxlr.core.schedule import Schedule
 from jaxlr.peers import torch
-from jaxlr.schedule import Schedule
 from jaxlr.schedules import (
     constant_schedule,
     cosine_decay_schedule,

@@ -14,7 +14,7 @@ from jax.typing import ArrayLike
 
 from jaxlr import schedules
 from jaxlr.compose import join_schedules
-from jaxlr.schedule import Schedule
+from jaxlr.core.schedule import Schedule
 from jaxlr.schedules import (
     linear_schedule,
     piecewise_constant_values_schedule,

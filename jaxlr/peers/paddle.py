@@ -11,8 +11,8 @@ from typing import Any, Literal
 from jax.typing import ArrayLike
 
 from jaxlr.compose import join_schedules
+from jaxlr.core.schedule import Schedule
 from jaxlr.peers import keras, torch
-from jaxlr.schedule import Schedule
 from jaxlr.schedules import (
     constant_schedule,
     exponential_decay,

@@ -20,10 +20,10 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from jaxlr import curves
-from jaxlr._numerics import on_host
 from jaxlr.compose import clip_schedule, join_schedules, with_warmup
+from jaxlr.core.numbers import on_host
+from jaxlr.core.schedule import Schedule
 from jaxlr.curves import Curve, Progress
-from jaxlr.schedule import Schedule
 from jaxlr.schedules import (
     constant_schedule,
     inverse_power_decay_schedule,

@@ -14,9 +14,9 @@ from typing import Literal
 
 from jax.typing import ArrayLike
 
-from jaxlr.adaptive import AdaptiveSchedule, Base, reduce_on_plateau
 from jaxlr.compose import join_schedules, per_epoch, shift_schedule, wrap
-from jaxlr.schedule import Schedule
+from jaxlr.core.schedule import Schedule
+from jaxlr.feedback.adaptive import AdaptiveSchedule, Base, reduce_on_plateau
 from jaxlr.schedules import (
     cosine_restarts_schedule,
     cyclic_schedule,

@@ -18,9 +18,9 @@ from typing import Any, Literal
 from jax.typing import ArrayLike
 
 from jaxlr import curves
-from jaxlr.adaptive import AdaptiveSchedule, Base, greedy
 from jaxlr.compose import join_schedules, shift_schedule
-from jaxlr.schedule import Schedule
+from jaxlr.core.schedule import Schedule
+from jaxlr.feedback.adaptive import AdaptiveSchedule, Base, greedy
 from jaxlr.schedules import (
     constant_schedule,
     cosine_restarts_schedule,

@@ -6,8 +6,8 @@ from typing import Any
 
 import jax
 
-from jaxlr import _text
-from jaxlr.batch import Batch
+from jaxlr.batches.batch import Batch
+from jaxlr.core import text as _text
 from jaxlr.search.designs import Method, sample
 from jaxlr.search.distributions import choice, log_uniform, uniform
 from jaxlr.search.spaces import Space

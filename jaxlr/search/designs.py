@@ -9,8 +9,8 @@ from typing import Any, Literal, get_args
 import jax
 import numpy as np
 
-from jaxlr import _numerics
-from jaxlr.batch import Batch
+from jaxlr.batches.batch import Batch
+from jaxlr.core import numbers
 from jaxlr.search.drawing import design
 from jaxlr.search.spaces import (
     Array,
@@ -84,7 +84,7 @@ def _number(name: str, value: Any) -> int:
 
 def _generator(key: jax.Array) -> np.random.Generator:
     """NumPy's generator for a JAX key: the same on every machine, and known to ``scipy``."""
-    if not isinstance(key, jax.Array) or not _numerics.known(key):
+    if not isinstance(key, jax.Array) or not numbers.known(key):
         raise TypeError(f"`key` must be a known JAX key, such as jax.random.key(0), got {key!r}.")
     data = np.asarray(jax.random.key_data(key))
     if data.ndim != 1:

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 from jax.typing import ArrayLike
 
-from jaxlr import _numerics
-from jaxlr._family import Constructor, constructor_of
-from jaxlr._parameters import Kind, Number, Positive, Value
+from jaxlr.core import numbers
+from jaxlr.core.family import Constructor, constructor_of
+from jaxlr.core.parameters import Kind, Number, Positive, Value
 from jaxlr.search.spaces import (
     Array,
     Choice,
@@ -56,7 +56,7 @@ class _Whole(Number):
 
     def store(self, where: str, value: Any) -> Any:
         number = super().store(where, value)
-        if np.ndim(number) == 0 and _numerics.known(number) and float(number).is_integer():
+        if np.ndim(number) == 0 and numbers.known(number) and float(number).is_integer():
             return int(number)
         raise ValueError(f"{where} must be an integer, got {value!r}.")
 
@@ -168,7 +168,7 @@ class _Options(Kind):
     def _plain(self, option: Any) -> Any:
         """An option; an array of one number is that number."""
         is_number = isinstance(option, np.ndarray | jax.Array) and np.ndim(option) == 0
-        return np.asarray(option)[()] if is_number and _numerics.known(option) else option
+        return np.asarray(option)[()] if is_number and numbers.known(option) else option
 
 
 def _check_weights(options: Sequence[Any], weights: ArrayLike | None) -> None:

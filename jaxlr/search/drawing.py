@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from jaxlr._parameters import is_static
-from jaxlr.batch import Batch, batched, concatenate, stack
+from jaxlr.batches.batch import Batch, batched, concatenate, stack
+from jaxlr.core.parameters import is_static
 from jaxlr.search.spaces import (
     Array,
     Choice,

@@ -7,10 +7,10 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from jaxlr import _text
-from jaxlr._family import Family, Parametric, constructors
-from jaxlr._parameters import is_static
-from jaxlr.schedule import Arithmetic, Schedule
+from jaxlr.core import text as _text
+from jaxlr.core.family import Family, Parametric, constructors
+from jaxlr.core.parameters import is_static
+from jaxlr.core.schedule import Arithmetic, Schedule
 
 __all__ = ["Distribution", "Space", "parse_space", "space"]
 

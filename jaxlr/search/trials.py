@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from jaxlr import _text
-from jaxlr.schedule import Schedule
+from jaxlr.core import text as _text
+from jaxlr.core.schedule import Schedule
 from jaxlr.search.spaces import (
     Choice,
     Distribution,

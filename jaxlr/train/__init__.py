@@ -13,14 +13,14 @@ for _name in ("flax", "orbax", "rich"):
     if _find_spec(_name) is None:
         raise ImportError(f'jaxlr.train needs the package {_name}: pip install "jaxlr[train]".')
 
-from jaxlr.train.classification import Classification, classification
-from jaxlr.train.data import Dataset, load
-from jaxlr.train.fit import FitResult, fit
+from jaxlr.train.fitting import FitResult, fit
 from jaxlr.train.history import History
-from jaxlr.train.models import CNN, MLP, MODELS, FastCNN
-from jaxlr.train.recipes import RECIPES, Recipe
+from jaxlr.train.images.classification import Classification, classification
+from jaxlr.train.images.data import Dataset, load
+from jaxlr.train.images.models import CNN, MLP, MODELS, FastCNN
+from jaxlr.train.images.recipes import RECIPES, Recipe
 from jaxlr.train.results import Candidate, SweepResult
-from jaxlr.train.sweep import sweep
+from jaxlr.train.sweeping import sweep
 
 __all__ = [
     "CNN",

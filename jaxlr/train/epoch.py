@@ -30,8 +30,8 @@ from jax import lax
 from jax.typing import ArrayLike
 from optax import GradientTransformationExtraArgs
 
-from jaxlr.adaptive import AdaptiveSchedule, OneOrNumber
-from jaxlr.schedule import Schedule
+from jaxlr.core.schedule import Schedule
+from jaxlr.feedback.adaptive import AdaptiveSchedule, OneOrNumber
 from jaxlr.train.stateful import is_stateful
 
 __all__ = [

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 from rich.table import Column, Table
 
-from jaxlr._files import write_whole
+from jaxlr.files import write_whole
 
 __all__ = ["History", "format_row", "format_value"]
 

@@ -10,8 +10,8 @@ import jax
 import numpy as np
 from rich.table import Column, Table
 
-from jaxlr._files import write_whole
-from jaxlr.batch import Batch
+from jaxlr.batches.batch import Batch
+from jaxlr.files import write_whole
 from jaxlr.train.history import format_value
 from jaxlr.train.runs import Runs, Trainer
 

@@ -40,9 +40,10 @@ from jax import lax
 from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from jaxlr.adaptive import AdaptiveSchedule
-from jaxlr.stopping import EarlyStopping, Watch
-from jaxlr.train import _checks, epoch, stateful
+from jaxlr.feedback.adaptive import AdaptiveSchedule
+from jaxlr.feedback.stopping import EarlyStopping, Watch
+from jaxlr.train import checks as _checks
+from jaxlr.train import epoch, stateful
 from jaxlr.train.epoch import Init, Loss, Metric, Optimizer, TrainState
 from jaxlr.train.stateful import OneOf, is_stateful
 

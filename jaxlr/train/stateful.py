@@ -21,8 +21,8 @@ import numpy as np
 import optax
 from jax import lax
 
-from jaxlr import _numerics
-from jaxlr.adaptive import AdaptiveSchedule
+from jaxlr.core.numbers import float_dtype
+from jaxlr.feedback.adaptive import AdaptiveSchedule
 
 __all__ = ["Listed", "OneOf", "is_stateful", "observe", "together"]
 
@@ -93,7 +93,7 @@ class OneOf(NamedTuple):
 
         def chosen(place: int, state: tuple[Any, ...]) -> jax.Array:
             value = self.schedules[place](state[place], **metrics)
-            return jnp.asarray(value, _numerics.float_dtype())
+            return jnp.asarray(value, float_dtype())
 
         return self._switch(chosen, state)
 

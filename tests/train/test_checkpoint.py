@@ -14,7 +14,7 @@ import pytest
 
 import jaxlr
 from jaxlr.train.checkpoint import Checkpoints
-from jaxlr.train.fit import fit
+from jaxlr.train.fitting import fit
 
 X = np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)
 Y = X @ np.array([1.0, -2.0, 0.5], np.float32)
@@ -124,8 +124,8 @@ def test_a_diverged_run_stays_so(tmp_path):
 
 
 def test_flax_parameters(tmp_path):
-    from jaxlr.train.classification import classification
-    from jaxlr.train.models import MLP
+    from jaxlr.train.images.classification import classification
+    from jaxlr.train.images.models import MLP
 
     task = classification(MLP, input_shape=(3,), classes=2, hidden=(4,))
     data = (X, (Y > 0).astype(np.int32))

@@ -8,10 +8,10 @@ from flax import nnx
 
 import jaxlr
 from jaxlr.train import runs
-from jaxlr.train.classification import classification
-from jaxlr.train.data import load
-from jaxlr.train.fit import fit
-from jaxlr.train.models import MLP, FastCNN
+from jaxlr.train.fitting import fit
+from jaxlr.train.images.classification import classification
+from jaxlr.train.images.data import load
+from jaxlr.train.images.models import MLP, FastCNN
 
 OPTIONS = {"input_shape": (5,), "classes": 3, "hidden": (4,)}
 IMAGES = np.random.default_rng(0).normal(size=(7, 5)).astype(np.float32)

@@ -10,7 +10,7 @@ from flax import nnx
 from jax import lax
 
 from jaxlr.train import convolution
-from jaxlr.train.convolution import conv_general_dilated, max_pool
+from jaxlr.train.images.convolution import conv_general_dilated, max_pool
 
 ORDER = ("NHWC", "HWIO", "NHWC")
 

@@ -20,7 +20,7 @@ from jaxlr.train.epoch import (
     start,
     train_epoch,
 )
-from jaxlr.train.fit import fit
+from jaxlr.train.fitting import fit
 
 N = 50
 RNG = np.random.default_rng(0)

@@ -8,7 +8,7 @@ import pytest
 from flax import nnx
 from jax import lax
 
-from jaxlr.train.models import CNN, MLP, MODELS, FastCNN
+from jaxlr.train.images.models import CNN, MLP, MODELS, FastCNN
 
 MNIST = (28, 28, 1)
 DIGITS = (8, 8, 1)

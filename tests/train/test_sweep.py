@@ -10,9 +10,9 @@ import optax
 import pytest
 
 import jaxlr
-from jaxlr.train.fit import fit
+from jaxlr.train.fitting import fit
 from jaxlr.train.runs import Program
-from jaxlr.train.sweep import sweep
+from jaxlr.train.sweeping import sweep
 
 N = 50
 RNG = np.random.default_rng(0)

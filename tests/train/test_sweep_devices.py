@@ -93,9 +93,9 @@ class Spy:
     eval_shape = staticmethod(original.eval_shape)
 
 runs._train_epoch = Spy()
-from jaxlr.train.classification import classification
-from jaxlr.train.models import FastCNN
-from jaxlr.train.sweep import sweep
+from jaxlr.train.images.classification import classification
+from jaxlr.train.images.models import FastCNN
+from jaxlr.train.sweeping import sweep
 task = classification(FastCNN, input_shape=(8, 8, 1))
 data = np.zeros((16, 8, 8, 1), np.float32), np.zeros(16, np.int32)
 for width in (1, 2):

@@ -21,9 +21,9 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from jaxlr import _numerics
-from jaxlr._family import Constructor, Parametric, constructor_of
-from jaxlr._improvement import Mode, Patience, Threshold, improves, none_yet
+from jaxlr.core.family import Constructor, Parametric, constructor_of
+from jaxlr.core.numbers import as_float
+from jaxlr.feedback.improvement import Mode, Patience, Threshold, improves, none_yet
 
 __all__ = ["EarlyStopping", "Watch", "early_stopping"]
 
@@ -129,5 +129,5 @@ def early_stopping(
     """
     improved = improves(value, watch.best, min_delta, mode, "abs")
     stale = jnp.where(improved, 0, watch.stale + 1)
-    best = jnp.where(improved, _numerics.as_float(value), watch.best)
+    best = jnp.where(improved, as_float(value), watch.best)
     return Watch(watch.seen + 1, best, stale, watch.stopped | (stale >= patience))

@@ -47,13 +47,14 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jaxlr.schedule import Schedule
-from jaxlr.stopping import EarlyStopping
-from jaxlr.train import _checks, epoch
-from jaxlr.train._progress import display
+from jaxlr.core.schedule import Schedule
+from jaxlr.feedback.stopping import EarlyStopping
+from jaxlr.train import checks as _checks
+from jaxlr.train import epoch
 from jaxlr.train.checkpoint import Checkpoints
 from jaxlr.train.epoch import Init, Loss, LossMetric, Metric, TrainState
 from jaxlr.train.history import History, format_row
+from jaxlr.train.progress import display
 from jaxlr.train.runs import DIVERGED, STOPPED, Program, Trainer
 
 __all__ = ["FitResult", "fit"]

@@ -49,13 +49,14 @@ import jax
 import numpy as np
 import optax
 
-from jaxlr import _numerics
-from jaxlr.batch import Batch
-from jaxlr.stopping import EarlyStopping
-from jaxlr.train import _checks, epoch
-from jaxlr.train._progress import display
+from jaxlr.batches.batch import Batch
+from jaxlr.core.numbers import float_dtype
+from jaxlr.feedback.stopping import EarlyStopping
+from jaxlr.train import checks as _checks
+from jaxlr.train import epoch
 from jaxlr.train.checkpoint import Checkpoints
 from jaxlr.train.epoch import Init, Loss, LossMetric, Metric
+from jaxlr.train.progress import display
 from jaxlr.train.results import STATUS, Mode, SweepResult, sign_of
 from jaxlr.train.runs import DIVERGED, DROPPED, Program, Runs, Trainer
 
@@ -193,7 +194,7 @@ def sweep(
         log: dict[str, Array] = {}
         steps_per_epoch = epoch.num_examples(train) // batch_size
         total_steps = epochs * steps_per_epoch
-        rates = np.full((len(trainer.seeds), total_steps), np.nan, _numerics.float_dtype())
+        rates = np.full((len(trainer.seeds), total_steps), np.nan, float_dtype())
         seconds = np.zeros(0)
         with contextlib.ExitStack() as stack:
             checkpoints = None

@@ -17,7 +17,8 @@ from jax import lax
 from jax.custom_batching import custom_vmap
 from jax.typing import ArrayLike
 
-from jaxlr._numerics import Instant, as_float, as_number, as_steps, is_integer, largest, on_host
+from jaxlr.core.numbers import as_float, as_number, as_steps, is_integer, largest, on_host
+from jaxlr.exact.time import Instant
 
 __all__ = ["by_interval", "counts_before", "entry_at", "interval"]
 

@@ -16,7 +16,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from jaxlr import _numerics, _powers, _text
+from jaxlr.core import numbers
+from jaxlr.core import text as _text
+from jaxlr.exact import powers as _powers
 
 __all__ = [
     "Boundaries",
@@ -54,7 +56,7 @@ class Kind:
 
     def as_array(self, leaf: Any) -> Any:
         """Converts one leaf to what the formula computes with."""
-        return _numerics.as_number(leaf)
+        return numbers.as_number(leaf)
 
     def is_product(self, leaf: Any) -> bool:
         """Tells whether to raise to this, or to all of these, takes a product and no more."""
@@ -106,7 +108,7 @@ class Number(Kind):
 
     def _array_of(self, where: str, items: Any) -> Any:
         try:
-            if not _numerics.on_host(*jax.tree.leaves(items)):
+            if not numbers.on_host(*jax.tree.leaves(items)):
                 return jnp.array(items)
             return np.asarray(items) if len(items) else np.zeros(0, np.int32)
         except (TypeError, ValueError) as error:
@@ -133,10 +135,10 @@ class Number(Kind):
         return f"at least {self.least:g} and finite"
 
     def as_array(self, leaf: Any) -> Any:
-        return _numerics.as_number(leaf) if self.counted else _numerics.as_float(leaf)
+        return numbers.as_number(leaf) if self.counted else numbers.as_float(leaf)
 
     def is_product(self, leaf: Any) -> bool:
-        if not self.exponent or not _numerics.on_host(leaf):
+        if not self.exponent or not numbers.on_host(leaf):
             return False
         exponents = np.unique(leaf)
         return len(exponents) == 1 and _powers.is_whole(exponents[0])
@@ -156,9 +158,9 @@ class Whole(Number):
     def as_array(self, leaf: Any) -> Any:
         """Converts to int32; a traced number out of range counts as the nearest one in it."""
         least, most = int(self.least), np.iinfo(np.int32).max
-        if _numerics.on_host(leaf):
+        if numbers.on_host(leaf):
             return np.clip(np.ceil(leaf), least, most).astype(np.int32)
-        number = jnp.ceil(_numerics.as_number(leaf))
+        number = jnp.ceil(numbers.as_number(leaf))
         return jnp.where(number < most, jnp.maximum(number, least).astype(jnp.int32), most)
 
 

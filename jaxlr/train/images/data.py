@@ -56,7 +56,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from jaxlr._files import write_whole
+from jaxlr.files import write_whole
 
 _NAMES = ("digits", "mnist", "fashion-mnist")
 
@@ -162,7 +162,7 @@ def load(name: str = "digits", directory: str | os.PathLike[str] | None = None) 
       ImportError: `name` is `"digits"` and scikit-learn is not installed.
 
     Example:
-      >>> from jaxlr.train.data import load
+      >>> from jaxlr.train.images.data import load
       >>> digits = load("digits")
       >>> digits.train_images.shape, digits.test_images.shape
       ((1437, 8, 8, 1), (360, 8, 8, 1))

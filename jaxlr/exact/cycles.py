@@ -15,26 +15,10 @@ import numpy as np
 from jax import lax
 from jax.typing import ArrayLike
 
-from jaxlr._intervals import by_interval, counts_before
-from jaxlr._numerics import (
-    Double,
-    Instant,
-    as_float,
-    as_steps,
-    double,
-    exponential,
-    instant,
-    inverse,
-    is_integer,
-    log,
-    most_exponent,
-    most_steps,
-    on_host,
-    product,
-    since,
-    total,
-    unit,
-)
+from jaxlr.core.numbers import as_float, as_steps, is_integer, on_host
+from jaxlr.exact.doubles import Double, double, exponential, log, most_exponent, product
+from jaxlr.exact.intervals import by_interval, counts_before
+from jaxlr.exact.time import Instant, instant, inverse, most_steps, since, total, unit
 
 __all__ = [
     "Cycle",
@@ -206,7 +190,7 @@ def by_cycle(
     """Evaluates ``formula(count, entry)``, each count with what is known of its cycle.
 
     With a growth of 1 there may be more cycles than the table has; they are counted. For the rest
-    see :func:`jaxlr._intervals.by_interval`.
+    see :func:`jaxlr.exact.intervals.by_interval`.
     """
     (count,) = as_steps(count)
     table = jax.tree.map(jnp.asarray, table)

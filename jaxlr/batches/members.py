@@ -10,7 +10,7 @@ from jax import lax
 from jax.extend.core import ClosedJaxpr
 from jax.sharding import NamedSharding, PartitionSpec
 
-from jaxlr.schedule import Schedule
+from jaxlr.core.schedule import Schedule
 
 __all__ = ["values_of_all"]
 

@@ -12,7 +12,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxlr import _numerics
+from jaxlr.core.numbers import known
 
 Families = Mapping[str, Callable[..., Any]]
 
@@ -38,7 +38,7 @@ def write(value: Any) -> str:
 
 
 def _write_array(value: Any) -> str:
-    if not _numerics.known(value) or value.size > _LONGEST_ARRAY:
+    if not known(value) or value.size > _LONGEST_ARRAY:
         return f"<{value.dtype.name}[{','.join(map(str, value.shape))}]>"
     if value.shape == ():
         # The shortest digits that float32 reads back as the same number; exact for all others.
@@ -94,7 +94,7 @@ def parse(text: str, kind: Any, families: Families, numbers: Mapping[str, float]
 def _plain(number: Any) -> Any:
     """A number of NumPy or JAX as one of Python."""
     is_scalar = isinstance(number, np.generic | np.ndarray | jax.Array) and np.ndim(number) == 0
-    return number.item() if is_scalar and _numerics.known(number) else number
+    return number.item() if is_scalar and known(number) else number
 
 
 class _Reader:
@@ -188,7 +188,7 @@ def to_dict(value: Any) -> Any:
         return [to_dict(item) for item in value]
     if value is None or isinstance(value, str | int | float):
         return value
-    if isinstance(value, jax.Array | np.ndarray | np.generic) and _numerics.known(value):
+    if isinstance(value, jax.Array | np.ndarray | np.generic) and known(value):
         return np.asarray(value).tolist()
     raise TypeError(f"{write(value)} has no form in JSON; it is a callable or traced.")
 

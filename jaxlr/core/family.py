@@ -14,7 +14,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxlr import _numerics, _parameters, _text
+from jaxlr.core import numbers
+from jaxlr.core import parameters as _parameters
+from jaxlr.core import text as _text
 
 __all__ = ["Constructor", "Family", "Parametric", "constructor_of", "constructors", "same_tree"]
 
@@ -29,7 +31,9 @@ class Constructor(Protocol[P, Made_co]):
     __name__: str
     family: "Family"
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Made_co: ...
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Made_co:
+        """Makes a parametric of this family."""
+        ...
 
 
 class Parametric:
@@ -107,7 +111,7 @@ class Parametric:
         What has a JAX array among its leaves is returned as it is.
         """
         if self._arrays is None:
-            if not _numerics.on_host(*jax.tree.leaves(self)):
+            if not numbers.on_host(*jax.tree.leaves(self)):
                 return self
             with jax.ensure_compile_time_eval():  # What is kept must not be of a trace under way.
                 self._arrays = jax.device_get(self._expand()._convert())
@@ -231,7 +235,7 @@ def _same(a: Any, b: Any) -> bool:
     """Compares two leaves; a number takes on the precision of a float32 beside it."""
     if a is b:
         return True
-    if not _numerics.known([a, b]):
+    if not numbers.known([a, b]):
         return False
     if isinstance(a, str | bool) or isinstance(b, str | bool):
         return type(a) is type(b) and bool(a == b)
@@ -242,7 +246,7 @@ def _same(a: Any, b: Any) -> bool:
 
 
 def _fingerprint(leaf: Any) -> Any:
-    if not _numerics.known(leaf):
+    if not numbers.known(leaf):
         return id(leaf)
     if isinstance(leaf, str | bool):
         return leaf
@@ -296,7 +300,7 @@ class Family:
         """Makes a parametric of this family from checked parameters."""
         given = self.bind(*args, **kwargs)
         parameters = {name: self.stored(name, value) for name, value in given.items()}
-        if self._check is not None and _numerics.known(parameters):
+        if self._check is not None and numbers.known(parameters):
             self._check(**parameters)
         return self.made._of(self, parameters)
 
@@ -315,7 +319,7 @@ class Family:
             return None
         where, kind = f"{self.name}: `{name}`", self.kinds[name]
         value = kind.store(where, value)
-        if _numerics.known(value):
+        if numbers.known(value):
             kind.check(where, value)
         return value
 

@@ -29,10 +29,10 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec, Sharding, SingleDeviceSharding
 from jax.typing import ArrayLike
 
-from jaxlr import _numerics
-from jaxlr._files import write_whole
-from jaxlr.batch import Batch, stack
-from jaxlr.schedule import Schedule
+from jaxlr.batches.batch import Batch, stack
+from jaxlr.core.numbers import float_dtype, host_count
+from jaxlr.core.schedule import Schedule
+from jaxlr.files import write_whole
 
 __all__ = ["Block", "blocks", "evaluate"]
 
@@ -131,7 +131,7 @@ def _evaluate(
     devices: Sequence[jax.Device],
     single: bool = False,
 ) -> jax.Array:
-    number, counts = len(batch), _numerics.host_count(counts)
+    number, counts = len(batch), host_count(counts)
     devices = devices if number > 1 else devices[:1]
     platform = devices[0].platform
     spread, everywhere = _sharding(devices, "batch"), _sharding(devices, None)
@@ -163,7 +163,7 @@ def _is_faster_by_row(batch: Batch, number: int, devices: int) -> bool:
 def _check_out(out: Any, shape: tuple[int, ...], sharding: Sharding) -> None:
     if not isinstance(out, jax.Array):
         raise TypeError(f"`out` must be an array of JAX, such as an earlier result, got {out!r}.")
-    dtype: np.dtype[Any] = np.dtype(_numerics.float_dtype())
+    dtype: np.dtype[Any] = np.dtype(float_dtype())
     if out.shape != shape or out.dtype != dtype:
         raise ValueError(
             f"`out` must be an array like the result, of the shape {shape} and {dtype}, got one of "
@@ -214,7 +214,7 @@ def _one_by_one(
 ) -> jax.Array:
     """The values of each member into its row: XLA makes one loop of few structures only."""
     if out is None:
-        out = jnp.zeros((len(batch), *counts.shape), _numerics.float_dtype())
+        out = jnp.zeros((len(batch), *counts.shape), float_dtype())
 
     def write_all(stacks: Any, counts: Any, places: Any, rows: Any, bounds: Any, table: Any) -> Any:
         for group, schedules in enumerate(stacks):
@@ -287,14 +287,14 @@ def blocks(
     """
     if block_bytes < 1:
         raise ValueError(f"`block_bytes` must be at least 1, got {block_bytes}.")
-    batch, flat = _as_batch(schedules, counts), np.ravel(_numerics.host_count(counts))
+    batch, flat = _as_batch(schedules, counts), np.ravel(host_count(counts))
     return _blocks(batch, flat, block_bytes, _known_devices(devices))
 
 
 def _blocks(
     batch: Batch, flat: np.ndarray[Any, Any], block_bytes: int, devices: Sequence[jax.Device]
 ) -> Iterator[Block]:
-    most = max(1, block_bytes // np.dtype(_numerics.float_dtype()).itemsize)
+    most = max(1, block_bytes // np.dtype(float_dtype()).itemsize)
     width = max(1, min(flat.size, most))
     height = max(1, most // width // len(devices) * len(devices))
     groups = batch._layout.groups
@@ -321,7 +321,7 @@ def _write(
     devices: Sequence[jax.Device],
     progress: bool,
 ) -> np.memmap[Any, Any]:
-    dtype: np.dtype[Any] = np.dtype(_numerics.float_dtype())
+    dtype: np.dtype[Any] = np.dtype(float_dtype())
     members = () if isinstance(schedules, Schedule) else (len(schedules),)
     shape = (*members, *np.shape(counts))
     header = {"descr": dtype.str, "fortran_order": False, "shape": shape}

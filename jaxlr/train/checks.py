@@ -7,14 +7,15 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxlr.adaptive import AdaptiveSchedule
-from jaxlr.schedule import Schedule
+from jaxlr.core.schedule import Schedule
+from jaxlr.feedback.adaptive import AdaptiveSchedule
 from jaxlr.train import epoch
 
 
 def sizes(
     train: Any, validation: Any, epochs: int, batch_size: int, validation_batch_size: int | None
 ) -> None:
+    """Refuses sizes of data, epochs and batches that do not fit together."""
     examples = epoch.num_examples(train, "train")
     if validation is not None:
         epoch.num_examples(validation, "validation")
@@ -61,4 +62,5 @@ def text(value: Any) -> str:
 
 
 def shapes(tree: Any) -> str:
+    """Writes the dtypes and shapes of arrays."""
     return " ".join(f"{leaf.dtype}{list(leaf.shape)}" for leaf in jax.tree.leaves(tree))

@@ -72,11 +72,12 @@ import numpy as np
 import optax
 from jax.typing import ArrayLike
 
-from jaxlr import _numerics
-from jaxlr._family import Constructor, Parametric, constructor_of
-from jaxlr._improvement import Mode, Patience, Threshold, ThresholdMode, improves, none_yet
-from jaxlr._parameters import NonNegative, Number, Positive, Size, Steps, Whole
 from jaxlr.compose.wrapping import One
+from jaxlr.core.family import Constructor, Parametric, constructor_of
+from jaxlr.core.numbers import as_float, as_steps, float_dtype
+from jaxlr.core.parameters import NonNegative, Number, Positive, Size, Steps, Whole
+from jaxlr.exact import doubles
+from jaxlr.feedback.improvement import Mode, Patience, Threshold, ThresholdMode, improves, none_yet
 from jaxlr.schedules import constant_schedule
 
 __all__ = [
@@ -142,7 +143,7 @@ class AdaptiveSchedule(Parametric):
                 f"`{self.monitor}` must be one number, got the shape {jnp.shape(metric)}. Give a "
                 "mean; for a batch of schedules use jax.vmap."
             )
-        return _observe(self.as_arrays(), state, _numerics.as_float(metric))
+        return _observe(self.as_arrays(), state, as_float(metric))
 
     def __call__(self, state: AdaptiveState, **metrics: Any) -> jax.Array:
         """Returns the value for an update that is handed these metrics, if any."""
@@ -165,7 +166,7 @@ class AdaptiveSchedule(Parametric):
 @functools.partial(jax.jit, inline=True)
 def _init(self: AdaptiveSchedule) -> AdaptiveState:
     rule = self._convert()
-    zero, one = jnp.zeros((), jnp.int32), jnp.ones((), _numerics.float_dtype())
+    zero, one = jnp.zeros((), jnp.int32), jnp.ones((), float_dtype())
     # With a dtype, so that a Python number is not taken for one of any precision.
     start = rule.family.start(**rule.params)
     memory = jax.tree.map(lambda x: jnp.asarray(x, jnp.result_type(x)), start)
@@ -184,7 +185,7 @@ def _observe(self: AdaptiveSchedule, state: AdaptiveState, metric: jax.Array) ->
     params = rule.params
     waiting = state.waiting + 1
     # The running mean of thousands of metrics keeps its digits, where their sum would not.
-    mean = state.mean + (metric - state.mean) / _numerics.as_float(waiting)
+    mean = state.mean + (metric - state.mean) / as_float(waiting)
     base = params["schedule"](state.count)
     memory, scale = rule.family.function(state.memory, mean, state.scale, base, **params)
     decided = AdaptiveState(state.count, scale, jnp.zeros_like(mean), 0 * waiting, memory)
@@ -193,7 +194,7 @@ def _observe(self: AdaptiveSchedule, state: AdaptiveState, metric: jax.Array) ->
         decided,
         state._replace(mean=mean, waiting=waiting),
     )
-    count, begin = _numerics.as_steps(state.count, params.get("begin", 0))
+    count, begin = as_steps(state.count, params.get("begin", 0))
     return _choose(count >= begin, heard, state)
 
 
@@ -400,7 +401,7 @@ class Greedy(NamedTuple):
 
 def _greedy(*, window_size: int, **parameters: Any) -> Greedy:
     zero = jnp.zeros((), jnp.int32)
-    recent = jnp.zeros(window_size, _numerics.float_dtype())
+    recent = jnp.zeros(window_size, float_dtype())
     return Greedy(none_yet(), zero, zero, zero, recent, zero)
 
 
@@ -522,7 +523,7 @@ def _reduced(scale: jax.Array, factor: ArrayLike, bottom: jax.Array) -> jax.Arra
 
 
 def _raised(scale: jax.Array, factor: ArrayLike, top: jax.Array) -> jax.Array:
-    return jnp.minimum(_numerics.divide(scale, factor), jnp.maximum(top, scale))
+    return jnp.minimum(doubles.divide(scale, factor), jnp.maximum(top, scale))
 
 
 def _unless_tiny(scale: jax.Array, new: jax.Array, base: jax.Array, eps: ArrayLike) -> jax.Array:
@@ -536,5 +537,5 @@ def _smoothed(
     finite = jnp.isfinite(metric)
     recent = jnp.where(finite, jnp.concatenate([recent[1:], metric[None]]), recent)
     recorded = jnp.where(finite, jnp.minimum(recorded + 1, recent.size), recorded)
-    mean = jnp.sum(recent) / _numerics.as_float(jnp.maximum(recorded, 1))
+    mean = jnp.sum(recent) / as_float(jnp.maximum(recorded, 1))
     return recent, recorded, jnp.where(finite, mean, metric)

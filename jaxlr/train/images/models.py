@@ -40,7 +40,7 @@ from types import MappingProxyType
 import jax
 from flax import nnx
 
-from jaxlr.train.convolution import conv_general_dilated, max_pool
+from jaxlr.train.images.convolution import conv_general_dilated, max_pool
 
 __all__ = ["CNN", "MLP", "MODELS", "FastCNN"]
 

@@ -3,7 +3,7 @@ r"""Powers and logarithms of many numbers at a time, with all digits at both end
 Most processors call a function for each power. Here it is :math:`b^p = 2^{p \log_2 b}` in some
 sixty sums and products, of which compilers make vector code. Where :math:`p \log_2 b` is 100, a
 float32 would round it by 4e-6; so the logarithm has two parts, of which the first has 12 binary
-digits, as in :class:`~jaxlr._numerics.Double`, and so has the product with the exponent. In float64
+digits, as in :class:`~jaxlr.doubles.Double`, and so has the product with the exponent. In float64
 XLA's own functions serve.
 
 The derivatives are powers and logarithms again. None is infinite: those of ``0 ** p`` with
@@ -19,7 +19,9 @@ import numpy as np
 from jax import lax
 from jax.typing import ArrayLike
 
-from jaxlr._numerics import Double, Progress, as_float, double, leading_digits, on_host
+from jaxlr.core.numbers import as_float, on_host
+from jaxlr.exact.doubles import Double, double, leading_digits
+from jaxlr.exact.time import Progress
 
 __all__ = ["exp2m1", "is_whole", "log1p", "power", "raised", "root"]
 

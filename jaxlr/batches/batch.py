@@ -38,10 +38,12 @@ import numpy.typing as npt
 from jax.sharding import NamedSharding, PartitionSpec, Sharding
 from jax.typing import ArrayLike
 
-from jaxlr import _numerics, _tables, _text
-from jaxlr._family import Parametric, same_tree
-from jaxlr._members import values_of_all
-from jaxlr.schedule import Schedule
+from jaxlr.batches import tables as _tables
+from jaxlr.batches.members import values_of_all
+from jaxlr.core import numbers
+from jaxlr.core import text as _text
+from jaxlr.core.family import Parametric, same_tree
+from jaxlr.core.schedule import Schedule
 
 __all__ = ["Batch", "batched", "concatenate", "stack"]
 
@@ -155,7 +157,7 @@ class Batch:
             whole = len(places) == len(self)
             return {name: c if whole else c[places] for name, c in self._columns.items()}
         # One by one, arrays of JAX take a thousand times as long.
-        members = jax.device_get(self) if _numerics.known(jax.tree.leaves(self)) else self
+        members = jax.device_get(self) if numbers.known(jax.tree.leaves(self)) else self
         rows = (members[place] for place in places.tolist())
         return _tables.from_rows([{"family": lr.family.name, **lr.params} for lr in rows])
 
@@ -198,7 +200,7 @@ class Batch:
 
     def __call__(self, count: ArrayLike) -> jax.Array:
         """Returns the values of all members: K of them for a count, K by T for T counts."""
-        return _evaluate(self._specialized(), _numerics.host_count(count))
+        return _evaluate(self._specialized(), numbers.host_count(count))
 
     def __len__(self) -> int:
         return len(self._layout.groups)
@@ -232,7 +234,7 @@ class Batch:
     def __repr__(self) -> str:
         title = f"Batch of {len(self)} schedules"
         leaves = jax.tree.leaves(self)
-        if not _numerics.known(leaves) or not all(isinstance(x, _ARRAYS) for x in leaves):
+        if not numbers.known(leaves) or not all(isinstance(x, _ARRAYS) for x in leaves):
             return f"<{title}, traced>"
         shown = _tables.shown(len(self))
         return "\n".join([title, *_tables.lines(self._rows_of_table(shown), shown)])
@@ -284,7 +286,7 @@ def _chosen(index: Any) -> Any:
     """The index of one member as a Python integer, or that of some as an array."""
     if isinstance(index, int) and not isinstance(index, bool):
         return index
-    if not _numerics.known(index):
+    if not numbers.known(index):
         raise TypeError(
             "`index` must be known when a function is compiled, got a traced one. The leaves of "
             "`batch.stacks` are arrays, which take it."
@@ -403,7 +405,7 @@ def _converted_at_once(schedules: Schedule, size: int) -> Schedule | None:
     """A stack of the host in the form that is evaluated; None if its members may differ there."""
     # An integer beyond int32 becomes a float in its own member, but in a stack in all.
     exact = all(
-        _is_integer(leaf) == _is_integer(_numerics.as_number(leaf))
+        _is_integer(leaf) == _is_integer(numbers.as_number(leaf))
         for leaf in jax.tree.leaves(schedules)
     )
     if not exact or not _is_elementwise(schedules):
@@ -437,7 +439,7 @@ def _together(members: Sequence[Schedule]) -> tuple[Schedule, Schedule]:
 
 
 def _on_host(schedules: Schedule) -> bool:
-    return _numerics.on_host(*jax.tree.leaves(schedules))
+    return numbers.on_host(*jax.tree.leaves(schedules))
 
 
 def _structure(schedule: Schedule) -> Any:
@@ -453,7 +455,7 @@ def _is_integer(leaf: Any) -> bool:
 
 
 def _stacked(*leaves: Any) -> Any:
-    return np.stack(leaves) if _numerics.on_host(*leaves) else jnp.stack(leaves)
+    return np.stack(leaves) if numbers.on_host(*leaves) else jnp.stack(leaves)
 
 
 def _item(leaf: Any, row: int) -> Any:
@@ -571,7 +573,7 @@ def _rows(stacks: Sequence[Schedule], rows: np.ndarray[Any, Any]) -> Schedule:
     """Some rows of stacks of one structure, counted through all of them."""
 
     def take(*leaves: Any) -> Any:
-        array: Any = np if _numerics.on_host(*leaves) else jnp
+        array: Any = np if numbers.on_host(*leaves) else jnp
         parts = list(map(_whole, leaves))
         return (parts[0] if len(parts) == 1 else array.concatenate(parts))[rows]
 

@@ -43,8 +43,9 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from jaxlr import _numerics, _text
-from jaxlr._family import Constructor, Parametric, constructor_of, constructors
+from jaxlr.core import numbers
+from jaxlr.core import text as _text
+from jaxlr.core.family import Constructor, Parametric, constructor_of, constructors
 
 __all__ = ["Schedule", "families", "parse", "schedule"]
 
@@ -135,14 +136,14 @@ class Schedule(Arithmetic):
 
     def __call__(self, count: ArrayLike) -> jax.Array:
         """Returns the value for update number ``count``, counted from 0."""
-        return _evaluate(self.as_arrays(), _numerics.host_count(count))
+        return _evaluate(self.as_arrays(), numbers.host_count(count))
 
 
 @functools.partial(jax.jit, inline=True)
 def _evaluate(self: Schedule, count: jax.Array) -> jax.Array:
     formula = self._expand()._convert()
-    count = _numerics.as_count(count)
-    value = _numerics.as_float(formula.family.function(count, **formula.params))
+    count = numbers.as_count(count)
+    value = numbers.as_float(formula.family.function(count, **formula.params))
     return jnp.broadcast_to(value, jnp.broadcast_shapes(value.shape, count.shape))
 
 

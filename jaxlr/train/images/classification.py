@@ -1,8 +1,8 @@
 """Classification: the functions that training needs, for any Flax model that returns logits.
 
 >>> import numpy as np
->>> from jaxlr.train.fit import fit
->>> from jaxlr.train.models import MLP
+>>> from jaxlr.train.fitting import fit
+>>> from jaxlr.train.images.models import MLP
 >>> task = classification(MLP, input_shape=(2,), classes=2, hidden=(8,))
 >>> points = np.random.default_rng(0).uniform(-1.0, 1.0, (256, 2)).astype(np.float32)
 >>> labels = (points[:, 0] > points[:, 1]).astype(np.int32)
@@ -68,7 +68,7 @@ def classification(
       ValueError: if ``label_smoothing`` is out of range, or the module holds other state than
         parameters.
 
-    >>> from jaxlr.train.models import MLP
+    >>> from jaxlr.train.images.models import MLP
     >>> classification(MLP, hidden=(32,)) is classification(MLP, hidden=(32,))
     True
     """

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from jaxlr import _numerics
-from jaxlr._parameters import Number, Whole
+from jaxlr.core.numbers import as_float, float_dtype
+from jaxlr.core.parameters import Number, Whole
 
 __all__ = ["Mode", "Patience", "Threshold", "ThresholdMode", "improves", "none_yet"]
 
@@ -23,7 +23,7 @@ Threshold = Annotated[ArrayLike, Number("0 takes every improvement.", least=0.0)
 
 def none_yet() -> jax.Array:
     """The best metric before there is one: infinity, in either mode."""
-    return jnp.asarray(np.inf, _numerics.float_dtype())
+    return jnp.asarray(np.inf, float_dtype())
 
 
 def improves(
@@ -37,8 +37,8 @@ def improves(
 
     The first finite metric does; one that is not finite never does.
     """
-    metric = jnp.asarray(_numerics.as_float(metric))
-    threshold = _numerics.as_float(threshold)
+    metric = jnp.asarray(as_float(metric))
+    threshold = as_float(threshold)
     there_is_one = jnp.isfinite(best)
     best = jnp.where(there_is_one, best, 0.0)
     way = -1.0 if mode == "min" else 1.0

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import optax
 from jax.typing import ArrayLike
 
-from jaxlr.adaptive import AdaptiveSchedule, AdaptiveState
+from jaxlr.feedback.adaptive import AdaptiveSchedule, AdaptiveState
 
 __all__ = ["current_value", "observe"]
 

@@ -6,10 +6,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxlr import _tables
-from jaxlr._family import Family
-from jaxlr.batch import Batch, batched, stack
-from jaxlr.schedule import Schedule
+from jaxlr.batches import tables as _tables
+from jaxlr.batches.batch import Batch, batched, stack
+from jaxlr.core.family import Family
+from jaxlr.core.schedule import Schedule
 
 __all__ = ["grid", "zipped"]
 

@@ -7,7 +7,8 @@ import jax
 import numpy as np
 import numpy.typing as npt
 
-from jaxlr import _numerics, _text
+from jaxlr.core import text as _text
+from jaxlr.core.numbers import known
 
 __all__ = ["as_column", "checked", "concatenated", "from_rows", "lines", "shown"]
 
@@ -28,7 +29,7 @@ def as_column(values: Any) -> np.ndarray[Any, Any]:
 
 
 def _is_known_array(value: Any) -> bool:
-    return isinstance(value, jax.Array) and _numerics.known(value)
+    return isinstance(value, jax.Array) and known(value)
 
 
 def _plain(entry: Any) -> Any:
@@ -56,6 +57,7 @@ def _filled(entries: Sequence[Any]) -> Sequence[Any]:
 def concatenated(
     tables: Sequence[Mapping[str, np.ndarray[Any, Any]]], lengths: Sequence[int]
 ) -> dict[str, np.ndarray[Any, Any]]:
+    """The tables of several batches, one below the other."""
     rows: list[dict[str, Any]] = []
     for table, length in zip(tables, lengths, strict=True):
         columns = [column.tolist() for column in table.values()]
@@ -67,6 +69,7 @@ def concatenated(
 def checked(
     table: Mapping[str, npt.ArrayLike] | None, length: int
 ) -> dict[str, np.ndarray[Any, Any]] | None:
+    """The columns that a caller gave, each with an entry for each schedule."""
     if not table and isinstance(table, Mapping | None):
         return None
     if not isinstance(table, Mapping) or not all(

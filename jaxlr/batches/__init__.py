@@ -1,0 +1,1 @@
+"""Many schedules as one: batches, grids, and their values at many counts."""

@@ -1,0 +1,127 @@
+"""Numbers of Python, NumPy and JAX: which are known, and the dtypes that formulas compute in."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike
+
+__all__ = [
+    "as_count",
+    "as_float",
+    "as_number",
+    "as_steps",
+    "float_dtype",
+    "host_count",
+    "int_dtype",
+    "is_integer",
+    "known",
+    "largest",
+    "namespace",
+    "on_host",
+    "stack",
+]
+
+
+def on_host(*values: Any) -> bool:
+    """Tells whether all values are plain Python or NumPy numbers, so that NumPy may compute."""
+    return not any(isinstance(value, jax.Array) for value in values)
+
+
+def known(value: Any) -> bool:
+    """Tells whether all numbers in a pytree can be looked at now: none is traced or elsewhere."""
+    return not any(
+        isinstance(leaf, jax.core.Tracer)
+        or (isinstance(leaf, jax.Array) and not leaf.is_fully_addressable)
+        for leaf in jax.tree.leaves(value)
+    )
+
+
+def float_dtype() -> Any:
+    """The dtype of every value: float32, or float64 under ``jax_enable_x64``."""
+    return jnp.float64 if jax.config.jax_enable_x64 else jnp.float32  # type: ignore[attr-defined]
+
+
+def int_dtype() -> Any:
+    """The dtype of every integer: int32, or int64 under ``jax_enable_x64``."""
+    return jnp.int64 if jax.config.jax_enable_x64 else jnp.int32  # type: ignore[attr-defined]
+
+
+def is_integer(value: Any) -> bool:
+    """Tells whether a number is an integer by its type."""
+    return bool(jnp.issubdtype(jnp.result_type(value), jnp.integer))
+
+
+def as_float(value: ArrayLike) -> Any:
+    """Converts a number to the dtype of values; stays in NumPy for host numbers."""
+    if on_host(value):
+        return np.asarray(value, float_dtype())[()]
+    return jnp.asarray(value).astype(float_dtype())
+
+
+def as_number(value: ArrayLike) -> Any:
+    """Converts a number to int32 if it is an integer that fits, else to float32.
+
+    Under ``jax_enable_x64`` to int64 and float64. Host numbers stay in NumPy.
+    """
+    dtype = int_dtype()
+    if on_host(value):
+        array = np.asarray(value)
+        if array.dtype.kind in "iub":
+            limits = np.iinfo(dtype)
+            if array.size == 0 or (limits.min <= array.min() and array.max() <= limits.max):
+                return array.astype(dtype)[()]
+        return array.astype(float_dtype())[()]
+    traced = jnp.asarray(value)
+    if traced.dtype == jnp.bool_:
+        return traced.astype(dtype)
+    if not is_integer(traced):
+        return traced.astype(float_dtype())
+    # An unsigned count, such as the step of `nnx.Optimizer`, stops at the largest signed one.
+    most = min(np.iinfo(traced.dtype).max, np.iinfo(dtype).max)
+    return jnp.minimum(traced, np.asarray(most, traced.dtype)).astype(dtype)
+
+
+def host_count(count: Any) -> Any:
+    """Turns counts of the host that no int32 can hold into floats, which JAX would not."""
+    if isinstance(count, int | np.integer | np.ndarray) and not isinstance(count, bool):
+        return as_number(count)
+    if count is None or isinstance(count, list | tuple | str | complex):
+        raise TypeError(
+            f"`count` must be a number or an array of numbers, got {count!r}. np.asarray makes one "
+            "of a list."
+        )
+    return count
+
+
+def as_count(count: ArrayLike) -> jax.Array:
+    """Converts a count to int32 or float32, and a negative one to 0."""
+    number = jnp.asarray(as_number(count))
+    return jnp.maximum(number, jnp.zeros((), number.dtype))
+
+
+def as_steps(*values: ArrayLike) -> tuple[jax.Array, ...]:
+    """Brings counts and lengths to one dtype: integers if all are, else floats."""
+    numbers = [jnp.asarray(as_number(value)) for value in values]
+    if all(map(is_integer, numbers)):
+        return tuple(numbers)
+    return tuple(number.astype(float_dtype()) for number in numbers)
+
+
+def largest(dtype: Any) -> Any:
+    """The largest finite number of a dtype, as a scalar of it."""
+    limits = np.iinfo if jnp.issubdtype(dtype, jnp.integer) else np.finfo
+    return np.asarray(limits(dtype).max, dtype)[()]
+
+
+def stack(*numbers: ArrayLike) -> Any:
+    """One array of some numbers; integers if all are, and of the host if all are."""
+    if on_host(*numbers):
+        return np.stack(numbers)
+    return jnp.stack(as_steps(*numbers))
+
+
+def namespace(value: ArrayLike) -> Any:
+    """What computes with a value: NumPy with one of the host, else JAX."""
+    return np if on_host(value) else jnp

@@ -1,0 +1,1 @@
+"""Arithmetic that keeps its digits: what every formula is made of."""

@@ -1,0 +1,1 @@
+"""Classifying images: data, models and settings that train well."""
