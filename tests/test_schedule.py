@@ -270,7 +270,9 @@ def test_a_call_from_python_traces_once_for_a_family():
 
 
 @jaxlr.schedule
-def inverse_power(count, init_value: jaxlr.core.Value, power: jaxlr.core.NonNegative = 0.5, table=(1, 2)):
+def inverse_power(
+    count, init_value: jaxlr.core.Value, power: jaxlr.core.NonNegative = 0.5, table=(1, 2)
+):
     """A user's formula."""
     return init_value * (1.0 + jnp.asarray(count, float)) ** -power
 

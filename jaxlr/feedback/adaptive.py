@@ -315,11 +315,6 @@ def _plateau(**parameters: Any) -> Plateau:
 
 
 def _check_plateau(*, schedule: Any, min_value: ArrayLike, **_: Any) -> None:
-    _refuse_floor(schedule, min_value)
-
-
-def _refuse_floor(schedule: Any, min_value: ArrayLike) -> None:
-    """Refuses a rule that could never reduce its constant rate."""
     if schedule.family.name != "constant_schedule":
         return
     rate = np.asarray(schedule.params["value"])
@@ -441,8 +436,7 @@ def _greedy(*, window_size: int, **parameters: Any) -> Greedy:
     return Greedy(none_yet(), zero, zero, zero, recent, zero)
 
 
-def _check_greedy(*, schedule: Any, min_value: ArrayLike, max_value: ArrayLike, **_: Any) -> None:
-    _refuse_floor(schedule, min_value)
+def _check_greedy(*, min_value: ArrayLike, max_value: ArrayLike, **_: Any) -> None:
     low, high = np.asarray(min_value), np.asarray(max_value)
     if np.any(low > high):
         raise ValueError(f"`min_value` must not be above `max_value`, got {low} and {high}.")
