@@ -101,7 +101,10 @@ def parse(text: str, kind: Any, families: Families, numbers: Mapping[str, float]
             f"`text` must have at most {_LONGEST_TEXT:,} characters, got {len(text):,}: "
             f"{brief(text)}. Save longer schedules by `to_dict`."
         )
-    numbers = {name: _plain(name, number) for name, number in numbers.items()}
+    for name, number in numbers.items():
+        if isinstance(number, str):
+            raise TypeError(f"`{name}` must be a number, got {number!r}.{number_meant(number)}")
+    numbers = {name: plain(number) for name, number in numbers.items()}
     text = text.strip()
     try:
         tree = ast.parse(text, mode="eval").body
@@ -124,21 +127,20 @@ def _too_deep(text: str) -> ValueError:
     return ValueError(f"`text` is nested too deeply, more than {MOST_NESTED} times: {brief(text)}.")
 
 
-def _plain(name: str, number: Any) -> Any:
-    """A number of NumPy or JAX as one of Python."""
-    if isinstance(number, str):
-        raise TypeError(f"`{name}` must be a number, got {brief(number)}.{_unquoted(number)}")
+def plain(number: Any) -> Any:
+    """A number of NumPy or JAX as one of Python; all else as it is."""
     is_scalar = isinstance(number, np.generic | np.ndarray | jax.Array) and np.ndim(number) == 0
     return number.item() if is_scalar and known(number) else number
 
 
-def _unquoted(text: str) -> str:
-    """What to say of a string that was to be a number, such as 2e-5 in YAML."""
+def number_meant(string: str) -> str:
+    """Which number a string was meant to be, for an error; YAML reads ``2e-5`` as a string."""
     try:
-        float(text)
+        number = float(string)
     except ValueError:
         return ""
-    return f" Write {text.strip()} without quotes."
+    written = f"{number:g}" if math.isfinite(number) else string.strip()
+    return f" Give {written} without quotes; in YAML, a number such as 2e-5 is written 2.0e-5."
 
 
 class _Reader:
@@ -217,9 +219,9 @@ class _Reader:
             for x in operands
         )
         if not understood or type(op) not in _OPERATORS:
-            quoted = "".join(_unquoted(x) for x in operands if isinstance(x, str))
-            why = "arithmetic is understood on numbers and schedules only"
-            raise self._error(node, f"{why}.{quoted}".removesuffix("."))
+            meant = "".join(number_meant(x) for x in operands if isinstance(x, str))
+            why = "arithmetic is understood on numbers and schedules only."
+            raise self._error(node, (why + meant).removesuffix("."))
         try:
             return self._bounded(node, _OPERATORS[type(op)](*operands))
         except (ArithmeticError, ValueError, TypeError) as error:
