@@ -93,7 +93,8 @@ def tokens_to_steps(tokens: float, batch_size: int, sequence_length: int) -> int
       The nearest number of steps.
 
     Raises:
-      ValueError: if ``tokens`` is negative or not finite, or another is not a positive whole number.
+      ValueError: if ``tokens`` is negative or not finite, or another is not positive and
+        whole.
       TypeError: if an argument is not a number.
 
     >>> tokens_to_steps(20e9, batch_size=1024, sequence_length=4096)
