@@ -211,7 +211,9 @@ def parse(text: str, kind: Any = Schedule, /, **numbers: float) -> Any:
       The schedule, or what else it is.
 
     Raises:
-      ValueError: if the text is anything else, or names no family; it says where and what.
+      ValueError: if the text is anything else, or names no family; it says where and what. So it
+        does if the text has more than a million characters or is nested more than 64 times.
+      TypeError: if a family does not take the arguments, as when it is called.
     """
     return read(text, kind, constructors(), numbers)
 
