@@ -8,7 +8,7 @@ from jaxlr.search.defaults import DEFAULT_SPACES
 TYPICAL = {
     f"{family}_{number}": lr
     for family in DEFAULT_SPACES
-    for number, lr in enumerate(jaxlr.search.typical_schedules(family, 41, 0.5), 1)
+    for number, lr in enumerate(jaxlr.search.typical_schedules(family, 42, 0.7), 1)
 }
 """Every family in each of its variants, which no family can escape: its default space has them."""
 

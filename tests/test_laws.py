@@ -136,7 +136,8 @@ def test_gradients_agree_with_differences(lr):
     for i, (leaf, gradient) in enumerate(zip(leaves, gradients, strict=True)):
         for j in range(leaf.size):
             step = np.zeros(leaf.size, np.float32)
-            step[j] = 2e-3 * max(1.0, abs(float(leaf.flatten()[j])))
+            size = abs(float(leaf.flatten()[j]))
+            step[j] = 2e-2 * size if 0.0 < size < 0.1 else 2e-3 * max(1.0, size)
 
             def shifted(sign, i=i, step=step, leaf=leaf):
                 moved = [*leaves[:i], leaf + sign * step.reshape(leaf.shape), *leaves[i + 1 :]]

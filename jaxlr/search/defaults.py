@@ -81,7 +81,7 @@ _TEXTS = [
     "onecycle_schedule(total_steps, top, uniform(0.05, 0.5), log_uniform(2, 100), log_uniform(10, 1e4))",
     "onecycle_schedule(total_steps, top, uniform(0.05, 0.5), log_uniform(2, 100), log_uniform(10, 1e4), True, 'linear')",
     "onecycle_schedule(total_steps, top, uniform(0.05, 0.5), log_uniform(2, 100), log_uniform(10, 1e4), end_at='transition_steps')",
-    "per_epoch(step_decay(top, integer(1, 5), uniform(0.1, 0.9)), 1 + total_steps // 20)",
+    "per_epoch(cosine_decay_schedule(top, integer(5, 20)), 1 + total_steps // 20)",
     "per_epoch(cosine_decay_schedule(top, integer(5, 10)), 1 + total_steps // 10, True)",
     "piecewise_constant_schedule(top, [[total_steps // 3, 2 * total_steps // 3], [uniform(0.1, 0.9), uniform(0.1, 0.9)]])",
     "piecewise_constant_values_schedule([total_steps // 3, 2 * total_steps // 3], [top, log_uniform(peak / 100, peak), log_uniform(peak / 1000, peak / 10)])",
