@@ -11,7 +11,7 @@ import numpy as np
 from rich.table import Table
 
 from jaxlr.batches.batch import Batch
-from jaxlr.batches.tables import texts, without_constants
+from jaxlr.batches.tables import described, texts, without_constants
 from jaxlr.files import write_whole
 from jaxlr.train.history import format_value
 from jaxlr.train.runs import Runs, Trainer
@@ -217,6 +217,12 @@ class SweepResult:
         """
         made = {name: texts(column, digits=4) for name, column in self.table.items()}
         constants, varying = without_constants(made)
+        if any("" in column for column in varying.values()):
+            # Of several families, each with parameters of its own.
+            rows = [
+                dict(zip(varying, row, strict=True)) for row in zip(*varying.values(), strict=True)
+            ]
+            varying = {"schedule": list(map(described, rows))}
         order = self.order()[:most].tolist()
         columns = {"rank": list(map(str, range(1, len(order) + 1))), "index": list(map(str, order))}
         columns |= {name: [column[index] for index in order] for name, column in varying.items()}
@@ -224,14 +230,14 @@ class SweepResult:
         columns["status"] = [
             ", ".join(dict.fromkeys(self.status[index].tolist())) for index in order
         ]
-        return rich_table(columns, constants, whole=("rank", "index", self.monitor), width=width)
+        whole = "rank", "index", self.monitor, "status"
+        return rich_table(columns, constants, whole, width)
 
     def _score_text(self, index: int) -> str:
         score, spread = self.candidate(index)[-2:]
         if np.isnan(score):
             return ""
-        spread_text = f" ± {format_value(spread)}" if len(self.seeds) > 1 else ""
-        return format_value(score) + spread_text
+        return format_value(score) + (f" ± {spread:.2g}" if len(self.seeds) > 1 else "")
 
     def plot(
         self, metric: str | None = None, *, axes: "Sequence[Axes] | None" = None
