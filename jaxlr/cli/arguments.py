@@ -13,6 +13,7 @@ __all__ = [
     "add_numbers",
     "check_drawn",
     "key",
+    "names",
     "numbers_in",
     "whole",
 ]
@@ -60,7 +61,11 @@ def numbers_in(options: argparse.Namespace) -> dict[str, int]:
 
 
 def names(text: str, number: str) -> bool:
-    """Tells whether a text calls a number by name; the name of a parameter is something else."""
+    """Tells whether a text calls a number by name; the name of a parameter is something else.
+
+    >>> [names(text, "total_steps") for text in ("f(total_steps=100)", "f(total_steps - 1)")]
+    [False, True]
+    """
     return re.search(rf"\b{number}\b(?!\s*=)", text) is not None
 
 

@@ -17,8 +17,8 @@ A space is the text of a schedule with distributions in place of numbers:
 uniform, log_uniform, integer, log_integer, choice.
 
 Examples:
-  jaxlr sample "cosine_decay_schedule(log_uniform(1e-4, 1e-1), total_steps)" -n 3
-  jaxlr sample "step_decay(choice([0.1, 0.2]), integer(10, 90))" -n 8 --method sobol
+  jaxlr sample "cosine_decay_schedule(log_uniform(1e-4, 0.1), total_steps)" -n 3
+  jaxlr sample "step_decay(choice([0.1, 1]), integer(9, 99))" -n 8 --method sobol
 """
 
 
