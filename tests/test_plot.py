@@ -1,5 +1,7 @@
 """Pictures of schedules: what is drawn, and that files are whole."""
 
+import sys
+
 import jax
 import numpy as np
 import optax
@@ -60,6 +62,23 @@ def test_a_picture_belongs_to_pyplot_unless_it_is_given_axes(ax):
     drawn = plot_schedules(lr)
     assert drawn.figure in map(pyplot.figure, set(pyplot.get_fignums()) - open_before)
     pyplot.close(drawn.figure)
+
+
+def test_schedules_and_batches_draw_themselves(ax):
+    lr = jaxlr.linear_schedule(1.0, 0.0, 50)
+    assert lr.plot(ax=ax, label="alone", color="red") is ax
+    jaxlr.grid(jaxlr.step_decay, init_value=[0.5, 1.0], step_size=20).plot(100, ax=ax)
+    assert labels_of(ax) == ["alone", "init_value=0.5", "init_value=1"]
+    assert ax.get_lines()[0].get_color() == "red"
+    assert len(ax.get_lines()[1].get_xdata()) == 100
+
+
+def test_a_missing_matplotlib_is_named_with_its_cure(monkeypatch):
+    for module in ("matplotlib", "matplotlib.figure", "matplotlib.pyplot"):
+        monkeypatch.setitem(sys.modules, module, None)
+    for draw in (jaxlr.constant_schedule(1.0).plot, figure):
+        with pytest.raises(ImportError, match=r'pip install "jaxlr\[plot\]"'):
+            draw()
 
 
 def test_curves_are_added_to_axes_in_styles_of_their_own(ax):

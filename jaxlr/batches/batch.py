@@ -203,6 +203,12 @@ class Batch:
                 rows = self._layout.rows[places]
                 yield jax.tree.map(lambda leaf, rows=rows: _whole(leaf)[rows], schedules)
 
+    def plot(self, steps: int | None = None, *, ax: Any = None, **line: Any) -> Any:
+        """Draws the curves, and returns their axes; see :func:`jaxlr.plot.plot_schedules`."""
+        from jaxlr.plot import plot_schedules
+
+        return plot_schedules(self, steps, ax=ax, **line)
+
     def __repr__(self) -> str:
         title = f"Batch of {len(self)} schedules"
         leaves = jax.tree.leaves(self)

@@ -18,7 +18,7 @@ uniform, log_uniform, integer, log_integer, choice.
 
 Examples:
   jaxlr sample "cosine_decay_schedule(log_uniform(1e-4, 0.1), total_steps)" -n 3
-  jaxlr sample "step_decay(choice([0.1, 1]), integer(9, 99))" -n 8 --method sobol
+  jaxlr sample "step_decay(choice([0.1, 1]), integer(9, 99))" -n 8 --seed 1
 """
 
 

@@ -19,7 +19,7 @@ names total_steps, so many steps are drawn.
 
 Examples:
   jaxlr show "cosine_decay_schedule(0.1, 1000)"
-  jaxlr show "with_warmup(step_decay(0.1, steps_per_epoch), 20)" --total-steps 500
+  jaxlr show "with_warmup(step_decay(0.1, steps_per_epoch), 9)" --steps 500
   jaxlr show "step_decay(0.1, 30)" "linear_schedule(0.1, 0, 90)" --out both.png
 """
 

@@ -24,7 +24,7 @@ run, and steps_per_epoch for those of an epoch.
 
 Examples:
   jaxlr train
-  jaxlr train --schedule "with_warmup(linear_schedule(4e-3, 0, total_steps), 50)"
+  jaxlr train --schedule "with_warmup(linear_schedule(4e-3, 0, total_steps), 9)"
   jaxlr train --schedule "reduce_on_plateau(2e-3, monitor='validation_loss')"
   jaxlr train --data mnist --epochs 5 --seeds 3 --out results
 
