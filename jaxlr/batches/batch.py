@@ -191,6 +191,12 @@ class Batch:
             some._keep_arrays(_rows_of(self.as_arrays()._stacks, rows))
         return some
 
+    def plot(self, steps: int | None = None, *, ax: Any = None, **line: Any) -> Any:
+        """Draws the curves, and returns their axes; see :func:`jaxlr.plot.plot_schedules`."""
+        from jaxlr.plot import plot_schedules
+
+        return plot_schedules(self, steps, ax=ax, **line)
+
     def __repr__(self) -> str:
         title = f"Batch of {len(self)} schedules"
         leaves = jax.tree.leaves(self)

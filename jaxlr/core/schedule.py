@@ -154,6 +154,12 @@ class Schedule(Arithmetic):
             )
         return _evaluate(self.as_arrays(), count)
 
+    def plot(self, steps: int | None = None, *, ax: Any = None, **line: Any) -> Any:
+        """Draws the curve, and returns its axes; see :func:`jaxlr.plot.plot_schedules`."""
+        from jaxlr.plot import plot_schedules
+
+        return plot_schedules(self, steps, ax=ax, **line)
+
 
 @compiled
 def _evaluate(self: Schedule, count: jax.Array) -> jax.Array:
