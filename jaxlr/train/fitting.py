@@ -31,31 +31,29 @@ Another ``init``, ``loss``, ``metric`` or optimizer is another program, and so i
 of a stateful schedule; functions are the same if they are one object, so define them once and not
 in a loop. Data that are JAX arrays already are not copied to the device again.
 
-:func:`jaxlr.train.sweep` trains many at once; :mod:`jaxlr.train.runs` is what both are made of.
+:func:`jaxlr.train.sweep` trains many at once; :mod:`jaxlr.train.program` says
+how they are compiled.
 """
 
-import contextlib
 import os
-import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jaxlr.core.schedule import Schedule
 from jaxlr.feedback.stopping import EarlyStopping
-from jaxlr.train import checks as _checks
-from jaxlr.train import epoch
-from jaxlr.train.checkpoint import Checkpoints
-from jaxlr.train.epoch import Init, Loss, LossMetric, Metric, TrainState
+from jaxlr.train.arguments import check_monitors, check_sizes, make_trainer, one_schedule
+from jaxlr.train.epoch import TrainState
 from jaxlr.train.history import History, format_row
-from jaxlr.train.progress import display
-from jaxlr.train.runs import DIVERGED, STOPPED, Program, Trainer
+from jaxlr.train.layout import Layout
+from jaxlr.train.loop import Loop, Saving
+from jaxlr.train.optimizer import as_schedule
+from jaxlr.train.record import Record
+from jaxlr.train.runs import DIVERGED, STOPPED, Runs
+from jaxlr.train.types import Array, Init, Loss, Metric, OptimizerFactory, PyTree, ScheduleLike
 
 __all__ = ["FitResult", "fit"]
 
@@ -75,7 +73,7 @@ class FitResult:
       diverged: whether the run ended because its loss was no longer finite.
     """
 
-    params: Any
+    params: PyTree
     state: TrainState
     history: History
     best_epoch: int | None
@@ -96,17 +94,17 @@ class FitResult:
 
 
 def fit(
-    schedule: Any,
+    schedule: ScheduleLike,
     init: Init,
     loss: Loss,
-    train: Any,
-    validation: Any = None,
+    train: PyTree,
+    validation: PyTree = None,
     *,
     epochs: int,
     batch_size: int,
     metric: Metric | None = None,
     validation_batch_size: int | None = None,
-    optimizer: Callable[..., Any] = optax.adam,
+    optimizer: OptimizerFactory = optax.adam,
     seed: int = 0,
     early_stopping: EarlyStopping | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
@@ -162,66 +160,29 @@ def fit(
       TypeError: if the schedule or the optimizer is none.
       FileExistsError: if there is a checkpoint but ``resume`` is False.
     """
-    _checks.sizes(train, validation, epochs, batch_size, validation_batch_size)
-    structure, schedules = epoch.split_optimizer(
-        optimizer, {"learning_rate": epoch.as_schedule(schedule)}
-    )
-    for name, value in schedules.items():
-        _checks.scalar(name, value)
-    train, validation = jax.tree.map(jnp.asarray, (train, validation))
-    trainer = Trainer(
-        program=Program(
-            loss=loss,
-            metric=metric or LossMetric(loss),
-            optimizer=structure,
-            batch_size=batch_size,
-            validation_batch_size=validation_batch_size or batch_size,
-        ),
-        init=init,
-        hyperparameters={name: [value] for name, value in schedules.items()},
-        seeds=[seed],
-        train=train,
-        validation=validation,
+    check_sizes(train, validation, epochs, batch_size, validation_batch_size)
+    learning_rate = as_schedule(schedule)
+    one_schedule("learning_rate", learning_rate)
+    trainer = make_trainer(
+        {"learning_rate": [learning_rate]},
+        [seed],
+        init,
+        loss,
+        train,
+        validation,
+        batch_size=batch_size,
+        metric=metric,
+        validation_batch_size=validation_batch_size,
+        optimizer=optimizer,
         early_stopping=early_stopping,
+        diverges=None,
+        layout=Layout(),
     )
-    runs, history = trainer.begin(), History()
-    trainer.check_monitors(runs)
-    with contextlib.ExitStack() as stack:
-        checkpoints = None
-        if checkpoint is not None:
-            configuration = {
-                "schedule": _checks.text(schedule),
-                "optimizer": _checks.text(optimizer),
-                "epochs": str(epochs),
-                "batch_size": str(batch_size),
-                "seed": str(seed),
-                "early_stopping": str(early_stopping),
-                "train": _checks.shapes(train),
-                "validation": _checks.shapes(validation),
-                "parameters": _checks.shapes(trainer.params(runs, 0)),
-            }
-            checkpoints = stack.enter_context(Checkpoints(checkpoint, configuration, resume))
-            saved = checkpoints.restore(trainer.packed_like(runs, 1))
-            if saved is not None:
-                runs = trainer.unpacked(runs, saved[0], saved[1]["runs"])
-                history = History(saved[1]["steps"], saved[1]["epochs"])
-            _check_rates(schedules["learning_rate"], history)
-        show = stack.enter_context(display(progress, epochs, history.num_epochs))
-        while history.num_epochs < epochs and runs.active.any():
-            begin = time.perf_counter()
-            runs, steps, rows = trainer.advance(runs, history.num_epochs)
-            row: dict[str, float] = {"epoch": history.num_epochs + 1}
-            row |= {name: float(column[0]) for name, column in rows.items()}
-            row["seconds"] = time.perf_counter() - begin
-            history = history.add({name: column[0] for name, column in steps.items()}, row)
-            if checkpoints is not None:
-                state, record = trainer.packed(runs)
-                columns = {"steps": history.steps, "epochs": history.epochs}
-                checkpoints.save(history.num_epochs, state, {"runs": record, **columns})
-            row = history.row(-1)
-            show(row)
-            if on_epoch is not None:
-                on_epoch(row)
+    check_monitors(trainer)
+    configuration = {"schedule": schedule, "optimizer": optimizer, "epochs": epochs, "seed": seed}
+    saving = Saving(checkpoint, resume, configuration)
+    runs, record = Loop(trainer, epochs, _row, saving, progress, on_epoch).run()
+    history = _history(record)
     diverged = bool(runs.status[0] == DIVERGED)
     if diverged:
         warnings.warn(_obituary(history), RuntimeWarning, stacklevel=2)
@@ -235,6 +196,18 @@ def fit(
     )
 
 
+def _history(record: Record, before: int = 0) -> History:
+    """Writes the record of the one run that there is, after some epochs."""
+    epochs: dict[str, Array] = {"epoch": before + 1 + np.arange(record.num_epochs)}
+    epochs |= {name: column[0] for name, column in record.epochs.items()}
+    epochs["seconds"] = record.seconds
+    return History({name: column[0] for name, column in record.steps.items()}, epochs)
+
+
+def _row(runs: Runs, records: Sequence[Record]) -> dict[str, float]:
+    return _history(records[-1], int(runs.epochs[0]) - records[-1].num_epochs).row(-1)
+
+
 def _obituary(history: History) -> str:
     finite = np.isfinite(history.steps["loss"])
     step = int(np.flatnonzero(finite).max(initial=-1)) + 1
@@ -243,15 +216,3 @@ def _obituary(history: History) -> str:
         f"The loss became {loss:g} at step {step}, with a learning rate of {rate:g}: training "
         f"ended after epoch {history.num_epochs}."
     )
-
-
-def _check_rates(schedule: Any, history: History) -> None:
-    """Catches another schedule behind the same text, such as a function with other constants."""
-    if not isinstance(schedule, Schedule) or history.num_epochs == 0:
-        return
-    used, given = history.steps["learning_rate"], schedule(history.steps["step"])
-    if not np.allclose(used, given, rtol=1e-4, atol=0.0):
-        raise ValueError(
-            "`schedule` does not give the learning rates that the run in `checkpoint` has used so "
-            "far. Give the same schedule to continue it, or another directory to begin anew."
-        )

@@ -18,14 +18,12 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 from rich.table import Column, Table
 
 from jaxlr.files import write_whole
+from jaxlr.train.types import Columns
 
 __all__ = ["History", "format_row", "format_value"]
-
-Columns = Mapping[str, npt.NDArray[Any]]
 
 
 @dataclass(frozen=True)

@@ -13,14 +13,9 @@ import pytest
 from rich.console import Console
 
 import jaxlr
-from jaxlr.train.epoch import (
-    draw_batches,
-    evaluate,
-    split_optimizer,
-    start,
-    train_epoch,
-)
-from jaxlr.train.fitting import fit
+from jaxlr.train import fit
+from jaxlr.train.epoch import draw_batches, evaluate, start, train_epoch
+from jaxlr.train.optimizer import split_optimizer
 
 N = 50
 RNG = np.random.default_rng(0)

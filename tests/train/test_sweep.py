@@ -10,9 +10,8 @@ import optax
 import pytest
 
 import jaxlr
-from jaxlr.train.fitting import fit
-from jaxlr.train.runs import Program
-from jaxlr.train.sweeping import sweep
+from jaxlr.train import fit, sweep
+from jaxlr.train.layout import Layout
 
 N = 50
 RNG = np.random.default_rng(0)
@@ -384,14 +383,14 @@ def test_halving_finds_the_optimum(runs_per_batch, seeds):
 def test_halving_does_less_work():
     """The runs that are left are fewer in memory, too, where they are side by side."""
     sizes = []
-    original = Program.slots
+    original = Layout.size
 
-    def slots(self, runs):
+    def size(self, runs):
         sizes.append(original(self, runs))
         return sizes[-1]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Program, "slots", slots)
+        patch.setattr(Layout, "size", size)
         halved({1: 4, 3: 2}, runs_per_batch=8)
     assert sizes == [8, 4, 2]
 
