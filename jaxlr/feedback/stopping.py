@@ -71,8 +71,7 @@ class EarlyStopping(Parametric):
                 f"`{self.monitor}` must be one number, got the shape {jnp.shape(value)}. Give a "
                 "mean; for a batch of rules use jax.vmap."
             )
-        formula = self.as_arrays()._convert()
-        after: Watch = formula.family.function(watch, value, **formula.params)
+        after: Watch = self.as_arrays()._apply(watch, value)
         return jax.tree.map(lambda old, new: jnp.where(watch.stopped, old, new), watch, after)
 
     def stops(self, watch: Watch) -> jax.Array:

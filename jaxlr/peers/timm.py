@@ -195,7 +195,7 @@ def WSDLRScheduler(
     power = 0.5 if stable_fn == "rsqrt" else stable_power
     stable = clip_schedule(inverse_power_decay_schedule(lr, timescale, power), lr_min)
     cooldown = transition_schedule(1.0, 0.0, decay_t, curve, begin)
-    rest = lr_min + (stable - lr_min) * cooldown
+    rest = (stable - lr_min) * cooldown + lr_min
     return _after_warmup(lr, warmup_t, warmup_lr_init, True, rest)
 
 

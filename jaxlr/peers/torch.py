@@ -53,7 +53,7 @@ def LambdaLR(lr: ArrayLike, lr_lambda: Callable[[ArrayLike], ArrayLike]) -> Sche
 
     The function is structure: the schedule has no text, and another function compiles again.
     """
-    return lr * wrap(lr_lambda)
+    return wrap(lr_lambda) * lr
 
 
 def StepLR(lr: ArrayLike, step_size: ArrayLike, gamma: ArrayLike = 0.1) -> Schedule:
@@ -172,7 +172,7 @@ def CyclicLR(
         if scale_mode == "cycle":
             down = step_size_up if step_size_down is None else step_size_down
             scale = per_epoch(shift_schedule(scale, -1), step_size_up + down)
-        return base_lr + (triangle - base_lr) * scale
+        return (triangle - base_lr) * scale + base_lr
     factor = gamma if mode == "exp_range" else 1.0
     return cyclic_schedule(base_lr, max_lr, step_size_up, step_size_down, mode, factor)
 
