@@ -1,9 +1,11 @@
 """The arguments that ``fit`` and ``sweep`` share: refused, or made into a trainer."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 
 from jaxlr.core.schedule import Schedule
 from jaxlr.feedback.adaptive import AdaptiveSchedule
@@ -17,7 +19,14 @@ from jaxlr.train.program import Program
 from jaxlr.train.runs import Trainer
 from jaxlr.train.types import Init, Loss, Metric, OptimizerFactory, PyTree
 
-__all__ = ["check_monitors", "check_sizes", "make_trainer", "one_schedule"]
+__all__ = [
+    "check_functions",
+    "check_monitors",
+    "make_trainer",
+    "one_schedule",
+    "seed_number",
+    "whole",
+]
 
 
 def make_trainer(
@@ -29,6 +38,7 @@ def make_trainer(
     validation: PyTree,
     *,
     batch_size: int,
+    accumulate: int,
     metric: Metric | None,
     validation_batch_size: int | None,
     optimizer: OptimizerFactory,
@@ -45,7 +55,8 @@ def make_trainer(
       loss: the loss.
       train: the training data.
       validation: the validation data, or None.
-      batch_size: the number of examples per update.
+      batch_size: the number of examples per batch.
+      accumulate: the number of batches per update.
       metric: the metrics.
       validation_batch_size: the number of examples to validate on together.
       optimizer: makes the optimizer.
@@ -53,6 +64,23 @@ def make_trainer(
       diverges: as for :func:`jaxlr.train.sweep`.
       layout: where the runs lie.
     """
+    check_functions(init=init, loss=loss, metric=metric, diverges=diverges)
+    batch_size = whole("batch_size", batch_size, 1)
+    accumulate = whole("accumulate", accumulate, 1)
+    check_batches(train, batch_size, accumulate)
+    if validation is not None:
+        epoch.num_examples(validation, "validation")
+    if validation_batch_size is not None:
+        validation_batch_size = whole("validation_batch_size", validation_batch_size, 1)
+    if not isinstance(early_stopping, EarlyStopping | None):
+        raise TypeError(
+            "`early_stopping` must be a rule made by jaxlr.early_stopping, got "
+            f"{early_stopping!r}. Such as jaxlr.early_stopping(patience=5)."
+        )
+    if validation is not None and metric is None and epoch.takes_key(loss):
+        raise ValueError(
+            "`metric` must be given beside a `loss` that takes a random key: validation has none."
+        )
     count = len(columns["learning_rate"])
     structure, schedules = split_optimizer(optimizer, columns)
     for name in schedules.keys() - columns.keys():
@@ -65,6 +93,7 @@ def make_trainer(
             metric=metric or LossMetric(loss),
             optimizer=structure,
             batch_size=batch_size,
+            accumulate=accumulate,
             validation_batch_size=validation_batch_size or batch_size,
             layout=layout,
         ),
@@ -80,24 +109,44 @@ def make_trainer(
     )
 
 
-def check_sizes(
-    train: Any, validation: Any, epochs: int, batch_size: int, validation_batch_size: int | None
-) -> None:
-    """Refuses sizes of data, epochs and batches that do not fit together."""
+def whole(name: str, value: Any, least: int, most: float = math.inf) -> int:
+    """Returns a whole number as an integer, or refuses it."""
+    is_number = isinstance(value, int | float | np.integer | np.floating)
+    if not is_number or isinstance(value, bool):
+        raise TypeError(f"`{name}` must be a whole number, got {value!r}.")
+    if not math.isfinite(value) or value != int(value):
+        raise ValueError(f"`{name}` must be a whole number, got {value!r}.")
+    if not least <= value <= most:
+        allowed = f"at least {least}" if most == math.inf else f"from {least} to {most}"
+        raise ValueError(f"`{name}` must be {allowed}, got {value!r}.")
+    return int(value)
+
+
+def seed_number(name: str, value: Any) -> int:
+    """Returns a seed as an integer of 32 bits, or refuses it."""
+    return whole(name, value, 0, 2**32 - 1)
+
+
+def check_batches(train: PyTree, batch_size: int, accumulate: int) -> None:
+    """Refuses batches of which the training data do not fill one update."""
     examples = epoch.num_examples(train, "train")
-    if validation is not None:
-        epoch.num_examples(validation, "validation")
-    if epochs < 1:
-        raise ValueError(f"`epochs` must be at least 1, got {epochs}.")
-    if not 1 <= batch_size <= examples:
+    if batch_size > examples:
         raise ValueError(
             f"`batch_size` must be from 1 to the number of training examples, {examples}, got "
             f"{batch_size}."
         )
-    if validation_batch_size is not None and validation_batch_size < 1:
+    if batch_size * accumulate > examples:
         raise ValueError(
-            f"`validation_batch_size` must be at least 1, got {validation_batch_size}."
+            f"`accumulate` batches of {batch_size} must fit into the {examples} training examples, "
+            f"got {accumulate}."
         )
+
+
+def check_functions(**functions: Any) -> None:
+    """Refuses what cannot be called, but for None."""
+    for name, function in functions.items():
+        if function is not None and not callable(function):
+            raise TypeError(f"`{name}` must be a function, got {function!r}.")
 
 
 def one_schedule(name: str, schedule: Any) -> None:

@@ -15,6 +15,7 @@ bfloat16 a second moment with decay 0.999 never decays, since 0.999 itself round
 """
 
 import functools
+import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -34,8 +35,10 @@ __all__ = [
     "TrainState",
     "draw_batches",
     "evaluate",
+    "loss_key",
     "num_examples",
     "start",
+    "takes_key",
     "train_epoch",
 ]
 
@@ -95,8 +98,31 @@ def start(
       The state.
     """
     params = init(key)
+    _check_trainable(params)
     opt_state = optimizer.build(hyperparameters).init(_widen(params))
+    if any(_is_multi_steps(node) for node in jax.tree.leaves(opt_state, is_leaf=_is_multi_steps)):
+        raise ValueError(
+            "`optimizer` must not be one of optax.MultiSteps, with which a schedule would count "
+            "batches and not updates. Give `accumulate`, the number of batches per update, and the "
+            "optimizer without optax.MultiSteps."
+        )
     return jax.tree.map(_strong, TrainState(params, opt_state))
+
+
+def _is_multi_steps(node: Any) -> bool:
+    return isinstance(node, optax.MultiStepsState)
+
+
+def _check_trainable(params: PyTree) -> None:
+    for path, leaf in jax.tree_util.tree_flatten_with_path(params)[0]:
+        dtype = jnp.result_type(leaf)
+        if not jnp.issubdtype(dtype, jnp.inexact):
+            raise TypeError(
+                "`init` must return parameters that can be trained, floats, got "
+                f"{dtype} at {jax.tree_util.keystr(path)}. Of a Flax module with dropout or other "
+                "state take the parameters alone, nnx.split(model, nnx.Param, ...)[1]; a `loss` "
+                "with a third parameter `key` gets a random key for each batch."
+            )
 
 
 def draw_batches(key: jax.Array, epoch: ArrayLike, examples: int, batch_size: int) -> jax.Array:
@@ -119,6 +145,17 @@ def draw_batches(key: jax.Array, epoch: ArrayLike, examples: int, batch_size: in
     return order[: examples - examples % batch_size].reshape(-1, batch_size)
 
 
+def loss_key(loss: Loss, key: jax.Array) -> jax.Array | None:
+    """Returns the random key of a run for its losses, if ``loss`` takes one.
+
+    Args:
+      loss: as for :func:`train_epoch`.
+      key: the key of the run for :func:`draw_batches`.
+    """
+    # No epoch has this number.
+    return jax.random.fold_in(key, 2**32 - 1) if takes_key(loss) else None
+
+
 def train_epoch(
     loss: Loss,
     optimizer: Optimizer,
@@ -126,6 +163,7 @@ def train_epoch(
     hyperparameters: Mapping[str, Any],
     data: PyTree,
     batches: jax.Array,
+    key: jax.Array | None = None,
 ) -> tuple[TrainState, dict[str, jax.Array]]:
     """Makes one update for each batch of an epoch.
 
@@ -137,7 +175,9 @@ def train_epoch(
       hyperparameters: by parameter name, an array with the value for each of the updates, or a
         stateful schedule.
       data: a pytree of arrays with a common leading axis.
-      batches: the examples of each update, as :func:`draw_batches` returns them.
+      batches: the examples of the batches of each update, by their places:
+        ``[updates, batches, batch_size]``. The gradient is the mean over the batches.
+      key: the random key of the run for its losses, if ``loss`` takes one.
 
     Returns:
       The state after the epoch, and for each of its steps: ``step``, counted from 0 over all
@@ -148,12 +188,12 @@ def train_epoch(
     values = {name: x for name, x in hyperparameters.items() if name not in stateful}
     # Of a number, `inject_hyperparams` takes the value from its state; each step puts it there.
     update = optimizer.build({**dict.fromkeys(values, 0.0), **stateful}).update
-    value_and_gradient = jax.value_and_grad(functools.partial(_loss_and_means, loss), has_aux=True)
 
     def step(state: TrainState, at: tuple[Any, Any]) -> tuple[TrainState, dict[str, jax.Array]]:
         indices, values = at
-        batch = jax.tree.map(lambda array: array[indices], data)
-        (value, means), gradient = value_and_gradient(state.params, batch)
+        (value, means), gradient = _gradient(
+            loss, state.params, data, indices, _folded(key, state.opt_state.count)
+        )
         # Where the optimizer squares the gradient too, XLA would store the squares for both.
         norm = optax.tree.norm(_widen(lax.optimization_barrier(gradient)))
         gradient = _widen(gradient)
@@ -169,6 +209,27 @@ def train_epoch(
         return TrainState(params, opt_state), _widen(record)
 
     return lax.scan(step, state, (batches, values))
+
+
+def _gradient(
+    loss: Loss, params: PyTree, data: PyTree, batches: jax.Array, key: jax.Array | None
+) -> tuple[tuple[jax.Array, dict[str, jax.Array]], PyTree]:
+    """Returns loss, means and gradient, each the mean over some batches."""
+    value_and_gradient = jax.value_and_grad(functools.partial(_loss_and_means, loss), has_aux=True)
+
+    def of_batch(at: ArrayLike) -> Any:
+        batch = jax.tree.map(lambda array: array[batches[at]], data)
+        return value_and_gradient(params, batch, _folded(key, at))
+
+    if len(batches) == 1:
+        return of_batch(0)
+
+    def add(total: Any, at: jax.Array) -> tuple[Any, None]:
+        return jax.tree.map(jnp.add, total, _widen(of_batch(at))), None
+
+    first = _widen(of_batch(0))
+    total, _ = lax.scan(add, first, jnp.arange(1, len(batches)))
+    return jax.tree.map(lambda x: x / len(batches), total)
 
 
 def evaluate(metric: Metric, batch_size: int, params: PyTree, data: PyTree) -> dict[str, jax.Array]:
@@ -223,13 +284,28 @@ class LossMetric:
 
     def __call__(self, params: Any, batch: Any) -> dict[str, jax.Array]:
         """Returns the loss and what else it returned, repeated for each example."""
-        value, means = _loss_and_means(self.loss, params, batch)
+        value, means = _loss_and_means(self.loss, params, batch, None)
         size = num_examples(batch)
         return {name: jnp.full(size, x) for name, x in _merge({"loss": value}, means).items()}
 
 
-def _loss_and_means(loss: Loss, params: Any, batch: Any) -> tuple[Any, dict[str, Any]]:
-    result = loss(params, batch)
+def _folded(key: jax.Array | None, number: ArrayLike) -> jax.Array | None:
+    return None if key is None else jax.random.fold_in(key, number)
+
+
+def takes_key(loss: Loss) -> bool:
+    """Tells whether a loss has a parameter ``key`` that nobody has given yet."""
+    try:
+        parameter = inspect.signature(loss).parameters.get("key")
+    except (TypeError, ValueError):  # It does not say.
+        return False
+    return parameter is not None and parameter.default is inspect.Parameter.empty
+
+
+def _loss_and_means(
+    loss: Loss, params: PyTree, batch: PyTree, key: jax.Array | None
+) -> tuple[Any, dict[str, Any]]:
+    result = loss(params, batch, key=key) if takes_key(loss) else loss(params, batch)
     value, means = result if isinstance(result, tuple) else (result, {})
     for name, mean in means.items():
         if jnp.shape(mean) != ():

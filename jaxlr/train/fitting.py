@@ -45,7 +45,14 @@ import numpy as np
 import optax
 
 from jaxlr.feedback.stopping import EarlyStopping
-from jaxlr.train.arguments import check_monitors, check_sizes, make_trainer, one_schedule
+from jaxlr.train.arguments import (
+    check_functions,
+    check_monitors,
+    make_trainer,
+    one_schedule,
+    seed_number,
+    whole,
+)
 from jaxlr.train.epoch import TrainState
 from jaxlr.train.history import History, format_row
 from jaxlr.train.layout import Layout
@@ -102,6 +109,7 @@ def fit(
     *,
     epochs: int,
     batch_size: int,
+    accumulate: int = 1,
     metric: Metric | None = None,
     validation_batch_size: int | None = None,
     optimizer: OptimizerFactory = optax.adam,
@@ -116,7 +124,9 @@ def fit(
 
     Each epoch draws a new order of the training data and makes one update per whole batch; the
     ``n % batch_size`` examples that come last in that order wait for another epoch. So a run has
-    ``epochs * (n // batch_size)`` steps, and the schedule sees the counts from 0 up to that.
+    ``epochs * (n // batch_size)`` steps, and the schedule sees the counts from 0 up to that. With
+    ``accumulate=k`` an update takes k batches, and k times ``batch_size`` stands here for
+    ``batch_size``.
 
     A run whose loss is NaN or infinite at the last step of an epoch ends there, with a warning.
 
@@ -129,12 +139,17 @@ def fit(
       init: returns the parameters, any pytree of arrays, for a random key. It is compiled. For a
         Flax module: ``lambda key: nnx.split(Model(rngs=nnx.Rngs(key)))[1]``.
       loss: returns the mean loss over a batch for parameters and that batch; or a pair of it and a
-        dict of other means to record, such as ``{"accuracy": ...}``.
+        dict of other means to record, such as ``{"accuracy": ...}``. If it has a third parameter
+        named ``key``, it gets a random key, another one for each batch, for dropout or noise:
+        ``nnx.merge(graphdef, params)(x, rngs=nnx.Rngs(dropout=key))``. Then give ``metric``, too.
       train: the training data: a pytree of arrays with a common leading axis, such as
         ``(images, labels)``. A batch is the same pytree with ``batch_size`` entries.
       validation: the validation data, of the same form, looked at after each epoch.
       epochs: the number of epochs.
-      batch_size: the number of examples per update.
+      batch_size: the number of examples per batch.
+      accumulate: the number of batches per update: the gradient is the mean over them. The schedule
+        counts updates. It takes the place of ``optax.MultiSteps``, with which a schedule would
+        count batches.
       metric: returns a dict of arrays with one value per example for parameters and a batch of the
         validation data; they are averaged over all of these. By default it is ``loss`` and what
         ``loss`` returns beside.
@@ -143,10 +158,12 @@ def fit(
       optimizer: a function that makes an optax optimizer for a ``learning_rate``. Give other
         hyperparameters by ``functools.partial(optax.adamw, weight_decay=0.1, mask=mask)``; any that
         is a number may be a :class:`jaxlr.Schedule` too, and is then recorded.
-      seed: decides on the initial parameters and the order of the data.
+      seed: decides on the initial parameters and the order of the data; from 0 to 2**32 - 1.
       early_stopping: when to stop before the last epoch, made by :func:`jaxlr.early_stopping`; the
         result then has the best parameters.
-      checkpoint: a directory to save the run to after each epoch.
+      checkpoint: a directory to save the run to after each epoch. It holds what tells this run from
+        others: all arguments, with digests of the data and of the functions as far as these can be
+        known, which :mod:`jaxlr.train.identity` explains. Another run is refused.
       resume: go on from the checkpoint if there is one; the result is bit for bit that of a run
         without interruption. If False, a checkpoint that is there is an error.
       progress: show progress on standard error: a bar on a terminal, else a line per epoch.
@@ -157,10 +174,13 @@ def fit(
 
     Raises:
       ValueError: if an argument is out of range, or the checkpoint is that of another run.
-      TypeError: if the schedule or the optimizer is none.
+      TypeError: if an argument is of the wrong kind, such as a schedule or an optimizer that is
+        none.
+      BlockingIOError: if another process uses the checkpoint.
       FileExistsError: if there is a checkpoint but ``resume`` is False.
     """
-    check_sizes(train, validation, epochs, batch_size, validation_batch_size)
+    epochs, seed = whole("epochs", epochs, 1), seed_number("seed", seed)
+    check_functions(on_epoch=on_epoch)
     learning_rate = as_schedule(schedule)
     one_schedule("learning_rate", learning_rate)
     trainer = make_trainer(
@@ -171,6 +191,7 @@ def fit(
         train,
         validation,
         batch_size=batch_size,
+        accumulate=accumulate,
         metric=metric,
         validation_batch_size=validation_batch_size,
         optimizer=optimizer,

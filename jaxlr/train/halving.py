@@ -66,6 +66,8 @@ def _newest(values: Array, runs: Runs) -> Array:
 
 def rungs(keep: Mapping[int, int] | None, count: int, epochs: int) -> dict[int, int]:
     """Returns the rungs in order, or refuses them."""
+    if not isinstance(keep, Mapping | None):
+        raise TypeError(f"`keep` must be a dict such as {{2: 8, 4: 4}}, got {keep!r}.")
     pairs = dict(sorted((keep or {}).items()))
     left = count
     for after, survivors in pairs.items():

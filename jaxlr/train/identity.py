@@ -51,6 +51,7 @@ def of_trainer(trainer: Trainer, runs: Runs) -> dict[str, str]:
         "diverges": describe(trainer.diverges),
         "early_stopping": str(trainer.early_stopping),
         "batch_size": str(trainer.program.batch_size),
+        "accumulate": str(trainer.program.accumulate),
         "train": _data(trainer.train),
         "validation": _data(trainer.validation),
         "parameters": _shapes(state.params),
@@ -99,8 +100,6 @@ def describe(value: Any) -> str:
 
 def text(value: Any) -> str:
     """Writes a value without addresses, which differ between processes."""
-    if isinstance(value, types.FunctionType):
-        return f"{value.__module__}.{value.__qualname__}"
     return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))
 
 

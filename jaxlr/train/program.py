@@ -41,9 +41,10 @@ class Program(NamedTuple):
       loss: as for :func:`jaxlr.train.epoch.train_epoch`.
       metric: as for :func:`jaxlr.train.epoch.evaluate`.
       optimizer: the structure of the optimizer.
-      batch_size: the number of examples per update.
+      batch_size: the number of examples per batch.
       validation_batch_size: the number of examples to validate on together.
       layout: where the runs lie.
+      accumulate: the number of batches per update.
     """
 
     loss: Loss
@@ -52,6 +53,12 @@ class Program(NamedTuple):
     batch_size: int
     validation_batch_size: int
     layout: Layout = Layout()
+    accumulate: int = 1
+
+    @property
+    def examples_per_update(self) -> int:
+        """The number of examples per update."""
+        return self.batch_size * self.accumulate
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
@@ -120,7 +127,8 @@ def train_epoch(
         keys: Any, number: Any,
     ) -> Any:  # fmt: skip
         orders = lax.map(
-            lambda key: epoch.draw_batches(key, number, examples, program.batch_size), keys
+            lambda key: epoch.draw_batches(key, number, examples, program.examples_per_update),
+            keys,
         )
 
         def train_run(state: TrainState, of: Any) -> Any:
@@ -128,7 +136,13 @@ def train_epoch(
             # With one seed all runs see the same batches, which are then picked only once.
             batches = orders[0] if len(keys) == 1 else orders[seed]
             state, steps = epoch.train_epoch(
-                program.loss, program.optimizer, state, hyperparameters, train, batches
+                program.loss,
+                program.optimizer,
+                state,
+                hyperparameters,
+                train,
+                batches.reshape(len(batches), program.accumulate, program.batch_size),
+                epoch.loss_key(program.loss, keys[seed]),
             )
             metrics = {}
             if validation is not None:

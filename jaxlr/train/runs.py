@@ -119,7 +119,7 @@ class Trainer:
     @property
     def steps_per_epoch(self) -> int:
         """The number of updates in an epoch."""
-        return epoch.num_examples(self.train) // self.program.batch_size
+        return epoch.num_examples(self.train) // self.program.examples_per_update
 
     def begin(self) -> Runs:
         """Returns the runs before the first epoch."""

@@ -50,7 +50,14 @@ import optax
 from jaxlr.batches.batch import Batch
 from jaxlr.feedback.stopping import EarlyStopping
 from jaxlr.train import identity
-from jaxlr.train.arguments import check_monitors, check_sizes, make_trainer, one_schedule
+from jaxlr.train.arguments import (
+    check_functions,
+    check_monitors,
+    make_trainer,
+    one_schedule,
+    seed_number,
+    whole,
+)
 from jaxlr.train.halving import Halving, rungs
 from jaxlr.train.layout import Layout
 from jaxlr.train.loop import Loop, Saving
@@ -70,6 +77,8 @@ from jaxlr.train.types import (
 
 __all__ = ["sweep"]
 
+_MOST_RUNS = 1_000_000
+
 Column: TypeAlias = Batch | Sequence[ScheduleLike] | ScheduleLike
 """A hyperparameter: one entry for each schedule, or one for all."""
 
@@ -83,6 +92,7 @@ def sweep(
     *,
     epochs: int,
     batch_size: int,
+    accumulate: int = 1,
     metric: Metric | None = None,
     validation_batch_size: int | None = None,
     optimizer: OptimizerFactory = optax.adam,
@@ -118,7 +128,8 @@ def sweep(
       train: as for :func:`jaxlr.train.fit`.
       validation: as for :func:`jaxlr.train.fit`.
       epochs: the number of epochs.
-      batch_size: the number of examples per update.
+      batch_size: the number of examples per batch.
+      accumulate: the number of batches per update, as for :func:`jaxlr.train.fit`.
       metric: as for :func:`jaxlr.train.fit`.
       validation_batch_size: as for :func:`jaxlr.train.fit`.
       optimizer: as for :func:`jaxlr.train.fit`; what it says is the same for all runs.
@@ -141,7 +152,8 @@ def sweep(
         whose steps take some microseconds, train in about half the time with 16 or more there; the
         last digits of their numbers then differ.
       devices: the devices; by default all of all hosts.
-      checkpoint: a directory to save all runs to after each epoch.
+      checkpoint: a directory to save all runs to after each epoch, as for
+        :func:`jaxlr.train.fit`.
       resume: go on from the checkpoint if there is one, on any number of devices; on CPUs the
         result is bit for bit that of a sweep without interruption. If False, a checkpoint that is
         there is an error.
@@ -153,7 +165,9 @@ def sweep(
 
     Raises:
       ValueError: if an argument is out of range, or the checkpoint is that of another sweep.
-      TypeError: if a schedule or the optimizer is none.
+      TypeError: if an argument is of the wrong kind, such as a schedule or an optimizer that is
+        none.
+      BlockingIOError: if another process uses the checkpoint.
       FileExistsError: if there is a checkpoint but ``resume`` is False.
       MemoryError: if the runs do not fit on the devices.
 
@@ -161,8 +175,10 @@ def sweep(
       ``keep``: Jamieson and Talwalkar, `Non-stochastic Best Arm Identification and Hyperparameter
       Optimization <https://arxiv.org/abs/1502.07943>`_, 2016
     """
-    check_sizes(train, validation, epochs, batch_size, validation_batch_size)
-    candidates, seeds = _candidates(schedules), _seeds(seeds)
+    epochs = whole("epochs", epochs, 1)
+    check_functions(on_epoch=on_epoch)
+    candidates = _candidates(schedules)
+    seeds = _seeds(seeds, len(candidates))
     monitor = monitor or ("loss" if validation is None else "validation_loss")
     halving = Halving(monitor, sign_of(mode), len(seeds), rungs(keep, len(candidates), epochs))
     columns = {"learning_rate": candidates}
@@ -175,6 +191,7 @@ def sweep(
         train,
         validation,
         batch_size=batch_size,
+        accumulate=accumulate,
         metric=metric,
         validation_batch_size=validation_batch_size,
         optimizer=optimizer,
@@ -247,25 +264,25 @@ def _columns(hyperparameters: Mapping[str, Any], count: int) -> dict[str, list[A
     return columns
 
 
-def _seeds(seeds: int | Sequence[int]) -> list[int]:
-    given = list(range(seeds)) if isinstance(seeds, int) else [int(seed) for seed in seeds]
-    if not given or len(set(given)) < len(given):
-        raise ValueError(f"`seeds` must be at least 1, or different numbers, got {seeds!r}.")
-    return given
+def _seeds(seeds: int | Sequence[int], candidates: int) -> list[int]:
+    if isinstance(seeds, Sequence | np.ndarray) and not isinstance(seeds, str):
+        given = [seed_number("seeds", seed) for seed in seeds]
+        if not given or len(set(given)) < len(given):
+            raise ValueError(f"`seeds` must be at least 1, or different numbers, got {seeds!r}.")
+        return given
+    return list(range(whole("seeds", seeds, 1, _MOST_RUNS // candidates)))
 
 
 def _layout(runs_per_batch: int | None, devices: Sequence[jax.Device] | None, count: int) -> Layout:
     if runs_per_batch is None:
         runs_per_batch = 1 if jax.default_backend() == "cpu" else count
-    if runs_per_batch < 1:
-        raise ValueError(f"`runs_per_batch` must be at least 1, got {runs_per_batch}.")
-    return Layout(runs_per_batch, _mesh(devices))
+    return Layout(whole("runs_per_batch", runs_per_batch, 1), _mesh(devices))
 
 
 def _mesh(devices: Sequence[jax.Device] | None) -> jax.sharding.Mesh | None:
     devices = jax.devices() if devices is None else list(devices)
-    if not devices:
-        raise ValueError("`devices` must have at least one device, got none.")
+    if not devices or not all(isinstance(device, jax.Device) for device in devices):
+        raise ValueError(f"`devices` must have at least one device of JAX, got {devices!r}.")
     if devices == jax.devices()[:1] and jax.process_count() == 1:
         return None
     return jax.sharding.Mesh(np.array(devices), ("run",))
