@@ -73,7 +73,9 @@ def check_metadata() -> None:
 def check_use() -> None:
     """Everything but pictures and training works without an extra; these name theirs."""
     for name in NOT_THERE:
-        check(importlib.util.find_spec(name) is None, f"{name} is installed; use a bare environment")
+        check(
+            importlib.util.find_spec(name) is None, f"{name} is installed; use a bare environment"
+        )
     import jaxlr
 
     check(not Path(jaxlr.__file__).is_relative_to(ROOT / "jaxlr"), "this imports the checkout")

@@ -18,7 +18,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 from rich.table import Table
 
 from jaxlr.files import write_whole
@@ -27,9 +26,9 @@ from jaxlr.train.tables import rich_table
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["History", "format_row", "format_value"]
+from jaxlr.train.types import Columns
 
-Columns = Mapping[str, npt.NDArray[Any]]
+__all__ = ["History", "format_row", "format_value"]
 
 
 @dataclass(frozen=True)

@@ -12,18 +12,18 @@ from rich.table import Table
 
 from jaxlr.batches.batch import Batch
 from jaxlr.batches.tables import described, texts, without_constants
+from jaxlr.core.numbers import float_dtype
 from jaxlr.files import write_whole
 from jaxlr.train.history import format_value
+from jaxlr.train.record import Record
 from jaxlr.train.runs import Runs, Trainer
 from jaxlr.train.tables import rich_table
+from jaxlr.train.types import Array, Mode
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["STATUS", "Candidate", "Mode", "SweepResult", "sign_of"]
-
-Array = np.ndarray[Any, Any]
-Mode = Literal["min", "max"]
+__all__ = ["STATUS", "Candidate", "SweepResult", "result_of", "sign_of"]
 
 STATUS = np.array(["trained", "stopped", "diverged", "dropped"])
 """How a run ended, by the numbers that :class:`jaxlr.train.runs.Runs` has for it."""
@@ -269,6 +269,47 @@ class SweepResult:
                 raise ValueError(f"`mode` must be 'min' or 'max' for {metric!r}, got None.")
             mode = self.mode
         return sign_of(mode)
+
+
+def result_of(
+    trainer: Trainer,
+    runs: Runs,
+    record: Record,
+    *,
+    schedules: Sequence[Any] | Batch,
+    table: Mapping[str, Array],
+    seeds: Sequence[int],
+    epochs: int,
+    monitor: str,
+    mode: Mode,
+) -> SweepResult:
+    """Makes the result of runs that have ended, by candidate and seed, up to the last epoch."""
+    shape, per_epoch = (len(schedules), len(seeds)), trainer.steps_per_epoch
+    missing = epochs - record.num_epochs
+
+    def padded(column: Array, count: int) -> Array:
+        more = np.full((*shape, count), np.nan)
+        return np.append(column.reshape(*shape, -1), more, axis=2)
+
+    numbers = {name: padded(column, missing) for name, column in record.epochs.items()}
+    rates = padded(record.steps["learning_rate"], missing * per_epoch).astype(float_dtype())
+    numbers["learning_rate"] = rates[..., per_epoch - 1 :: per_epoch].astype(np.float64)
+    return SweepResult(
+        schedules=schedules,
+        table=table,
+        seeds=tuple(seeds),
+        runs=numbers,
+        rates=rates,
+        status=STATUS[runs.status].reshape(shape),
+        epochs=runs.epochs.reshape(shape),
+        best_epoch=runs.best_epoch.reshape(shape),
+        seconds=record.seconds,
+        monitor=monitor,
+        mode=mode,
+        bytes_per_run=trainer.bytes_per_run(),
+        _trainer=trainer,
+        _final=runs,
+    )
 
 
 def sign_of(mode: str) -> int:

@@ -10,9 +10,8 @@ import optax
 import pytest
 
 import jaxlr
-from jaxlr.train.fitting import fit
-from jaxlr.train.runs import Program
-from jaxlr.train.sweeping import sweep
+from jaxlr.train import fit, sweep
+from jaxlr.train.layout import Layout
 
 N = 50
 RNG = np.random.default_rng(0)
@@ -384,14 +383,14 @@ def test_halving_finds_the_optimum(runs_per_batch, seeds):
 def test_halving_does_less_work():
     """The runs that are left are fewer in memory, too, where they are side by side."""
     sizes = []
-    original = Program.slots
+    original = Layout.size
 
-    def slots(self, runs):
+    def size(self, runs):
         sizes.append(original(self, runs))
         return sizes[-1]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Program, "slots", slots)
+        patch.setattr(Layout, "size", size)
         halved({1: 4, 3: 2}, runs_per_batch=8)
     assert sizes == [8, 4, 2]
 
@@ -496,7 +495,11 @@ def test_progress_and_on_epoch(capsys):
         ({"schedules": []}, ValueError, "`schedules` must have at least one"),
         ({"schedules": 0.1}, TypeError, "`schedules` must be a batch or a sequence"),
         ({"schedules": ["0.1"]}, TypeError, "`schedules` must be .*jaxlr.parse"),
-        ({"schedules": [jaxlr.constant_schedule([0.1, 0.2])]}, ValueError, r"the shape \(2,\)"),
+        (
+            {"schedules": [jaxlr.constant_schedule(jnp.array([0.1, 0.2]))]},
+            ValueError,
+            r"the shape \(2,\)",
+        ),
         ({"epochs": 0}, ValueError, "`epochs` must be at least 1"),
         ({"seeds": 0}, ValueError, "`seeds` must be"),
         ({"seeds": [1, 1]}, ValueError, "`seeds` must be"),
