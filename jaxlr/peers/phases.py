@@ -22,11 +22,11 @@ def held(schedule: Schedule, last: Any) -> Schedule:
 
 
 def fits_one_cycle(total_steps: Any, pct_start: Any, three_phase: bool) -> bool:
-    """Whether each phase of a one-cycle ends after the one before; traced ones are taken to."""
+    """Whether no phase of a one-cycle is cut off or left out; traced ones are taken to fit."""
     if not on_host(total_steps, pct_start):
         return True
     ends = _ends(total_steps, pct_start, 3 if three_phase else 2)
-    return bool(ends[0] >= 0 and ends[-2] < ends[-1])
+    return bool(ends[0] >= 0 and ends[-2] < ends[-1] and pct_start <= (0.5 if three_phase else 1))
 
 
 def one_cycle(total_steps: Any, pct_start: Any, values: Sequence[Any], curve: str) -> Schedule:
