@@ -5,8 +5,8 @@ unit converts it here, once. Where micro-batches are accumulated, the batch is w
 together, over all devices.
 
 >>> import jaxlr
->>> total = jaxlr.epochs_to_steps(3, num_examples=60_000, batch_size=128)
->>> warmup, hold, decay = jaxlr.fractions_to_steps([0.1, 0.4, 0.5], total)
+>>> total = jaxlr.units.epochs_to_steps(3, num_examples=60_000, batch_size=128)
+>>> warmup, hold, decay = jaxlr.units.fractions_to_steps([0.1, 0.4, 0.5], total)
 >>> total, (warmup, hold, decay)
 (1404, (140, 562, 702))
 >>> lr = jaxlr.warmup_stable_decay_schedule(0.0, 0.1, warmup, hold, decay)

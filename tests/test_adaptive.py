@@ -501,7 +501,7 @@ def test_traced_numbers_are_not_checked_and_stay_total():
 
 def test_a_rule_of_ones_own():
     @jaxlr.adaptive_schedule(start=lambda **_: {"last": jnp.inf})
-    def own_rule(memory, metric, scale, base, schedule: jaxlr.Base, drop: jaxlr.Fraction = 0.5):
+    def own_rule(memory, metric, scale, base, schedule: jaxlr.feedback.Base, drop: jaxlr.core.Fraction = 0.5):
         return {"last": metric}, jnp.where(metric > memory["last"], scale * drop, scale)
 
     lr = own_rule(WARMUP, 0.25)

@@ -355,11 +355,11 @@ def test_a_choice_may_have_schedules_and_plain_functions():
 
 def test_a_distribution_of_ones_own():
     @distribution
-    def _squared(quantile, high: jaxlr.Positive):
+    def _squared(quantile, high: jaxlr.core.Positive):
         return high * quantile**2
 
     @distribution
-    def _halved(high: jaxlr.Positive):
+    def _halved(high: jaxlr.core.Positive):
         return _squared(high / 2)
 
     assert isinstance(_halved(2.0), Distribution)
@@ -430,7 +430,7 @@ def test_a_check_that_wants_single_numbers_gets_them():
             raise ValueError(f"{low} is more than {high}")
 
     @jaxlr.schedule(check=check)
-    def _ramp(count, low: jaxlr.Value, high: jaxlr.Value):
+    def _ramp(count, low: jaxlr.core.Value, high: jaxlr.core.Value):
         return low + (high - low) * count
 
     assert len(sample(KEY, space(_ramp, uniform(0, 1), uniform(1, 2)), 20)) == 20

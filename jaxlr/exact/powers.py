@@ -23,7 +23,7 @@ from jaxlr.core.numbers import as_float, on_host
 from jaxlr.exact.doubles import Double, double, leading_digits
 from jaxlr.exact.time import Progress
 
-__all__ = ["exp2m1", "is_whole", "log1p", "power", "raised", "root"]
+__all__ = ["exp2m1", "exponent_of", "log1p", "power", "raised", "root"]
 
 _LN2 = float(np.log(2.0))
 
@@ -31,9 +31,15 @@ _WHOLE = (1, 2, 3)
 """Exponents for which a power is a product, to the last digit."""
 
 
-def is_whole(exponent: Any) -> bool:
-    """Tells whether a power with this exponent is a product: one that is structure, not data."""
-    return on_host(exponent) and np.ndim(exponent) == 0 and bool(exponent in _WHOLE)
+def exponent_of(value: Any) -> int | Double:
+    """An exponent in the form that powers take: 1, 2 or 3 for a product, else two floats."""
+    if isinstance(value, Double):
+        return value
+    if on_host(value):
+        first = np.ravel(value)[0] if np.size(value) else 0.0
+        if first in _WHOLE and np.all(np.asarray(value) == first):
+            return int(first)
+    return double(value)
 
 
 def root(x: ArrayLike) -> jax.Array:
@@ -50,21 +56,20 @@ def power(base: ArrayLike, exponent: ArrayLike | Double) -> jax.Array:
     in two parts, has more digits than a float. Any other power of 0 is 0. Where it is no product,
     what is above the range of floats is ``2.0 ** 127``, and what is below it 0.
     """
-    base = jnp.asarray(as_float(base))
-    if not isinstance(exponent, Double):
-        if is_whole(exponent):
-            return lax.integer_pow(base, int(exponent))  # type: ignore[arg-type]
-        exponent = double(exponent)
-    return _power(base, *map(jnp.asarray, exponent))
+    base, digits = jnp.asarray(as_float(base)), exponent_of(exponent)
+    if isinstance(digits, int):
+        return lax.integer_pow(base, int(digits))
+    return _power(base, *map(jnp.asarray, digits))
 
 
 def raised(fraction: Progress, exponent: ArrayLike) -> Progress:
     """Raises the remaining fraction to a power; the elapsed one keeps its digits near 0."""
-    if is_whole(exponent):
-        whole = int(exponent)  # type: ignore[arg-type]
+    digits = exponent_of(exponent)
+    if isinstance(digits, int):
+        whole = int(digits)
         remaining = lax.integer_pow(fraction.remaining, whole)
         return Progress(_whole_elapsed(*fraction, whole), remaining)
-    return Progress(*_raised(*fraction, *map(jnp.asarray, double(exponent))))
+    return Progress(*_raised(*fraction, *map(jnp.asarray, digits)))
 
 
 @jax.custom_jvp

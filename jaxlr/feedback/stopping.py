@@ -30,7 +30,7 @@ __all__ = ["EarlyStopping", "Watch", "early_stopping"]
 
 P = ParamSpec("P")
 
-_Values = Annotated[ArrayLike, Whole(cure="Give a number of values.", least=0.0)]
+_Values = Annotated[ArrayLike, Whole("Values", "Give a number of values.", least=0.0)]
 
 
 class Watch(NamedTuple):
@@ -74,8 +74,7 @@ class EarlyStopping(Parametric):
                 f"`{self.monitor}` must be one number, got the shape {jnp.shape(value)}. Give a "
                 "mean; for a batch of rules use jax.vmap."
             )
-        formula = self.as_arrays()._convert()
-        after: Watch = formula.family.function(watch, value, **formula.params)
+        after: Watch = self.as_arrays()._apply(watch, value)
         return jax.tree.map(lambda old, new: jnp.where(watch.stopped, old, new), watch, after)
 
     def stops(self, watch: Watch) -> jax.Array:

@@ -1,6 +1,6 @@
 """How a constructor of a peer takes its arguments: checked where they are given, by annotations.
 
-``step_size: Length`` is ``ArrayLike`` to a type checker and to a reader. To :func:`constructor` it
+``step_size: Period`` is ``ArrayLike`` to a type checker and to a reader. To :func:`constructor` it
 says what to refuse, under the names that the caller knows: those of the peer.
 """
 
@@ -17,17 +17,15 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from jaxlr.core.numbers import known, on_host
-from jaxlr.core.parameters import Kind, Number, Whole, kinds_of
+from jaxlr.core.parameters import Kind, Length, Number, Whole, is_sequence, kinds_of
 from jaxlr.feedback.adaptive import OneOrNumber
 
 __all__ = [
     "Base",
     "Count",
-    "Factor",
     "Fractions",
     "Function",
     "Label",
-    "Length",
     "Lengths",
     "Metrics",
     "Period",
@@ -57,47 +55,6 @@ class _Rate(Number, _OfGroup):
     """A learning rate, or a momentum."""
 
 
-@dataclass(frozen=True)
-class _Several(Number):
-    """A list of numbers."""
-
-    def store(self, where: str, value: Any) -> Any:
-        stored = super().store(where, value)
-        if np.ndim(stored) == 0:
-            raise ValueError(f"{where} must be a list of numbers, got {value!r}.")
-        return stored
-
-
-@dataclass(frozen=True)
-class _Length(Number):
-    """A number of steps; a part of one is taken for a mistake."""
-
-    def check(self, where: str, value: Any) -> None:
-        super().check(where, value)
-        refuse_parts_of_a_step(where, value)
-
-
-@dataclass(frozen=True)
-class _Lengths(_Several):
-    """A list of numbers of steps."""
-
-    def check(self, where: str, value: Any) -> None:
-        super().check(where, value)
-        refuse_parts_of_a_step(where, value)
-
-
-def refuse_parts_of_a_step(where: str, value: Any) -> None:
-    """Refuses a length between 0 and 1, which may mean a part of the run or a single step."""
-    lengths = np.asarray(value, np.float64)
-    parts = lengths[(lengths > 0.0) & (lengths < 1.0)]
-    if parts.size:
-        part = f"{parts.flat[0]:g}"
-        raise ValueError(
-            f"{where} must be in steps, got {part}, which is less than one. For a part of the run "
-            f"give {part} times its steps; for a single step give 1."
-        )
-
-
 class _Function(Kind, _OfGroup):
     """A function."""
 
@@ -122,41 +79,34 @@ class _Base(OneOrNumber, _OfGroup):
     """What an adaptive schedule multiplies."""
 
 
-Rate = Annotated[ArrayLike, _Rate()]
+Rate = Annotated[ArrayLike, _Rate("Rate")]
 """A learning rate, or a momentum: one number, where a peer may take a list for groups."""
 
-Rates = Annotated[Sequence[ArrayLike], _Several()]
+Rates = Annotated[Sequence[ArrayLike], Number("Rates", axes=1)]
 """A list of learning rates, one after another."""
-
-Factor = Annotated[ArrayLike, Number(cure="Give 0 or a positive number.", least=0.0)]
-"""What a rate is multiplied by."""
-
-Length = Annotated[
-    ArrayLike,
-    _Length(cure="Give a number of steps; 0 leaves the phase out.", least=0.0, counted=True),
-]
-"""The length of a phase in steps."""
 
 Period = Annotated[
     ArrayLike,
-    _Length(cure="Give a number of steps, such as 1000.", least=0.0, open=True, counted=True),
+    Length("Period", "Give a number of steps, such as 1000.", least=0.0, open=True, counted=True),
 ]
-"""A number of steps above 0."""
+"""A number of steps, at least 1."""
 
 Lengths = Annotated[
-    Sequence[ArrayLike], _Lengths(cure="Give numbers of steps.", least=0.0, counted=True)
+    Sequence[ArrayLike],
+    Length("Lengths", "Give numbers of steps.", least=0.0, counted=True, axes=1),
 ]
 """A list of numbers of steps."""
 
 Fractions = Annotated[
-    Sequence[float], _Several(cure="Give fractions, such as 0.3.", least=0.0, most=1.0)
+    Sequence[float],
+    Number("Fractions", "Give fractions, such as 0.3.", least=0.0, most=1.0, axes=1),
 ]
 """A list of parts of a whole."""
 
-Count = Annotated[int, Whole(cure="Give a whole number, at least 1.", least=1.0)]
+Count = Annotated[int, Whole("Count", "Give a whole number, at least 1.", least=1.0)]
 """How many there are of something."""
 
-Metrics = Annotated[ArrayLike, Whole(cure="Give a number of metrics.", least=0.0)]
+Metrics = Annotated[ArrayLike, Whole("Metrics", "Give a number of metrics.", least=0.0)]
 """How many metrics to wait."""
 
 Function = Annotated[Callable[..., Any], _Function()]
@@ -165,7 +115,7 @@ Function = Annotated[Callable[..., Any], _Function()]
 Label = Annotated[str | None, _Label()]
 """The name of a schedule, which is ignored."""
 
-Verbosity = Annotated[int, Whole(cure="Give 0 or 1.", least=0.0)]
+Verbosity = Annotated[int, Whole("Verbosity", "Give 0 or 1.", least=0.0)]
 """Whether a peer prints what it does. It is ignored: here nothing is printed."""
 
 Base = Annotated[Callable[[ArrayLike], ArrayLike] | ArrayLike, _Base()]
@@ -224,39 +174,21 @@ def renamed(construct: Callable[P, R], name: str) -> Callable[P, R]:
 def _taken(where: str, kind: Kind, value: Any) -> Any:
     """An argument as the constructor takes it, checked as far as it is known."""
     value = _as_list(value)
-    if isinstance(kind, Number | _Function | _Base) and not isinstance(kind, _Several):
-        _refuse_list_and_text(where, kind, value)
+    if isinstance(value, list) and isinstance(kind, _OfGroup):
+        raise TypeError(
+            f"{where} must be {kind.one}, got {value!r}. For groups of parameters make a schedule "
+            "and an optimizer for each, and join them by optax.partition."
+        )
     stored = kind.store(where, value)
+    if kind.axes and np.ndim(stored) == 0:
+        raise ValueError(f"{where} must be a list of numbers, got {value!r}.")
     if known(stored):
         kind.check(where, stored)
     return stored
 
 
 def _as_list(value: Any) -> Any:
-    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
-        return [_as_list(item) for item in value]
-    return value
-
-
-def _refuse_list_and_text(where: str, kind: Any, value: Any) -> None:
-    if isinstance(value, list):
-        if isinstance(kind, _OfGroup):
-            raise TypeError(
-                f"{where} must be {kind.one}, got {value!r}. For groups of parameters make a "
-                "schedule and an optimizer for each, and join them by optax.partition."
-            )
-        raise TypeError(f"{where} must be one number, got {value!r}.")
-    if isinstance(value, str) and isinstance(kind, Number):
-        raise TypeError(f"{where} must be a number, got the text {value!r}.{_meant(value)}")
-
-
-def _meant(text: str) -> str:
-    try:
-        number = float(text)
-    except ValueError:
-        return ""
-    written = repr(int(number)) if number.is_integer() else repr(number)
-    return f" Write {written}; YAML takes 2e-5 for a text, and 2.0e-5 for a number."
+    return [_as_list(item) for item in value] if is_sequence(value) else value
 
 
 def require_one_more(values: Any, name: str, boundaries: Any, of: str) -> None:

@@ -17,11 +17,11 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from jaxlr.compose import join_schedules, shift_schedule
-from jaxlr.compose.wrapping import Schedules
+from jaxlr.compose.wrapping import Pieces
+from jaxlr.core.parameters import NonNegative
 from jaxlr.core.schedule import Schedule
 from jaxlr.peers.arguments import (
     Count,
-    Factor,
     Fractions,
     Lengths,
     Period,
@@ -67,7 +67,9 @@ def CosineParamScheduler(start_value: Rate, end_value: Rate, num_updates: Period
 
 
 @constructor
-def ExponentialParamScheduler(start_value: Rate, decay: Factor, num_updates: Period) -> Schedule:
+def ExponentialParamScheduler(
+    start_value: Rate, decay: NonNegative, num_updates: Period
+) -> Schedule:
     """Multiplication by ``decay`` in all of training: :func:`jaxlr.exponential_decay`."""
     return exponential_decay(start_value, num_updates, decay)
 
@@ -104,7 +106,9 @@ def MultiStepParamScheduler(
 
 
 @constructor
-def PolynomialDecayParamScheduler(base_value: Rate, power: Factor, num_updates: Period) -> Schedule:
+def PolynomialDecayParamScheduler(
+    base_value: Rate, power: NonNegative, num_updates: Period
+) -> Schedule:
     """A power of the time that remains, down to 0: :func:`jaxlr.polynomial_schedule`."""
     return polynomial_schedule(base_value, 0.0, power, num_updates)
 
@@ -117,7 +121,7 @@ def StepParamScheduler(num_updates: Period, values: Rates) -> Schedule:
 
 @constructor
 def StepWithFixedGammaParamScheduler(
-    base_value: Rate, num_decays: Count, gamma: Factor, num_updates: Period
+    base_value: Rate, num_decays: Count, gamma: NonNegative, num_updates: Period
 ) -> Schedule:
     """``num_decays`` multiplications by ``gamma`` in all: :func:`jaxlr.step_decay`."""
     return step_decay(base_value, whole(num_updates / (num_decays + 1)), gamma)
@@ -125,7 +129,7 @@ def StepWithFixedGammaParamScheduler(
 
 @constructor
 def CompositeParamScheduler(
-    schedulers: Schedules,
+    schedulers: Pieces,
     lengths: Fractions,
     interval_scaling: Sequence[Literal["rescaled", "fixed"]],
     num_updates: Period,

@@ -15,17 +15,15 @@ from typing import Annotated, Any
 import numpy as np
 
 from jaxlr.compose import join_schedules, repeat_schedule, wrap
-from jaxlr.compose.wrapping import AnySchedule, Schedules
+from jaxlr.compose.wrapping import AnySchedule, Pieces
 from jaxlr.core.numbers import known, on_host
-from jaxlr.core.parameters import Kind, Number, Positive, Whole
+from jaxlr.core.parameters import Kind, NonNegative, Number, Positive, Steps, Whole
 from jaxlr.core.schedule import Schedule
 from jaxlr.feedback.adaptive import AdaptiveSchedule
 from jaxlr.peers import torch
 from jaxlr.peers.arguments import (
     Base,
-    Factor,
     Function,
-    Length,
     Lengths,
     Period,
     Rate,
@@ -70,7 +68,7 @@ class _Points(Kind):
         if not value:
             raise ValueError(f"{where} must have one milestone at least, got {value!r}.")
         milestones, values = zip(*value, strict=True)
-        lengths = Number(cure="Milestones are in steps.", least=0.0, counted=True)
+        lengths = Number("Milestones", "Milestones are in steps.", least=0.0, counted=True)
         for kind, numbers in ((lengths, milestones), (Number(), values)):
             for number in numbers:
                 kind.store(where, number)
@@ -90,7 +88,7 @@ def LinearCyclicalScheduler(
     cycle_mult: Positive = 1.0,
     start_value_mult: Positive = 1.0,
     end_value_mult: Positive = 1.0,
-    warmup_duration: Length = 0,
+    warmup_duration: Steps = 0,
     monotonic: bool = False,
 ) -> Schedule:
     """Lines from one value to another and back, again and again: :func:`jaxlr.cyclic_schedule`.
@@ -117,7 +115,7 @@ def CosineAnnealingScheduler(
     cycle_mult: Positive = 1.0,
     start_value_mult: Positive = 1.0,
     end_value_mult: Positive = 1.0,
-    warmup_duration: Length = 0,
+    warmup_duration: Steps = 0,
 ) -> Schedule:
     """Half cosine waves from one value to another, again and again: :func:`jaxlr.repeat_schedule`.
 
@@ -223,7 +221,7 @@ def PiecewiseLinear(milestones_values: Points) -> Schedule:
 
 
 @constructor
-def ConcatScheduler(schedulers: Schedules, durations: Lengths) -> Schedule:
+def ConcatScheduler(schedulers: Pieces, durations: Lengths) -> Schedule:
     """One schedule after another, each from its own step 0: :func:`jaxlr.join_schedules`."""
     if len(schedulers) != len(durations) + 1:
         raise ValueError(
@@ -237,7 +235,7 @@ def ConcatScheduler(schedulers: Schedules, durations: Lengths) -> Schedule:
 def create_lr_scheduler_with_warmup(
     lr_scheduler: AnySchedule,
     warmup_start_value: Rate,
-    warmup_duration: Annotated[int, Whole(cure="A line has two ends.", least=2.0)],
+    warmup_duration: Annotated[int, Whole("Count", "A line has two ends.", least=2.0)],
     warmup_end_value: Rate | None = None,
 ) -> Schedule:
     """A line, then a schedule from its own step 0: :func:`jaxlr.join_schedules`.
@@ -260,7 +258,7 @@ def LRScheduler(lr_scheduler: AnySchedule) -> Schedule:
 
 @constructor
 def ParamGroupScheduler(
-    schedulers: Schedules, names: Sequence[str] | None = None
+    schedulers: Pieces, names: Sequence[str] | None = None
 ) -> dict[Any, Schedule]:
     """The schedule of each group of parameters, by its name or its number.
 
@@ -299,19 +297,21 @@ def ReduceLROnPlateauScheduler(
 
 
 @constructor
-def ExpStateScheduler(initial_value: Rate, gamma: Factor) -> Schedule:
+def ExpStateScheduler(initial_value: Rate, gamma: NonNegative) -> Schedule:
     """Multiplication by ``gamma`` at every step: :func:`jaxlr.exponential_decay`."""
     return exponential_decay(initial_value, 1, gamma)
 
 
 @constructor
-def StepStateScheduler(initial_value: Rate, gamma: Factor, step_size: Period) -> Schedule:
+def StepStateScheduler(initial_value: Rate, gamma: NonNegative, step_size: Period) -> Schedule:
     """Multiplication by ``gamma`` at every ``step_size``-th step: :func:`jaxlr.step_decay`."""
     return step_decay(initial_value, step_size, gamma)
 
 
 @constructor
-def MultiStepStateScheduler(initial_value: Rate, gamma: Factor, milestones: Lengths) -> Schedule:
+def MultiStepStateScheduler(
+    initial_value: Rate, gamma: NonNegative, milestones: Lengths
+) -> Schedule:
     """Multiplication by ``gamma`` at each milestone: :func:`jaxlr.multistep_decay`."""
     return multistep_decay(initial_value, milestones, gamma)
 

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from jaxlr.core.parameters import Growth, NonNegative, Value
+from jaxlr.core.parameters import NonNegative, Positive, Steps, Value
 from jaxlr.core.schedule import Schedule
 from jaxlr.feedback.adaptive import AdaptiveSchedule, reduce_on_plateau
 from jaxlr.feedback.stopping import EarlyStopping as Rule
@@ -22,10 +22,8 @@ from jaxlr.feedback.stopping import early_stopping
 from jaxlr.peers.arguments import (
     Base,
     Count,
-    Factor,
     Function,
     Label,
-    Length,
     Lengths,
     Metrics,
     Period,
@@ -67,7 +65,7 @@ Mode = Literal["auto", "min", "max"]
 def ExponentialDecay(
     initial_learning_rate: Rate,
     decay_steps: Period,
-    decay_rate: Factor,
+    decay_rate: NonNegative,
     staircase: bool = False,
     name: Label = None,
 ) -> Schedule:
@@ -102,7 +100,7 @@ def PolynomialDecay(
     initial_learning_rate: Rate,
     decay_steps: Period,
     end_learning_rate: Rate = 0.0001,
-    power: Factor = 1.0,
+    power: NonNegative = 1.0,
     cycle: bool = False,
     name: Label = None,
 ) -> Schedule:
@@ -124,7 +122,7 @@ def CosineDecay(
     alpha: Value = 0.0,
     name: Label = None,
     warmup_target: Rate | None = None,
-    warmup_steps: Length = 0,
+    warmup_steps: Steps = 0,
 ) -> Schedule:
     """Half a cosine wave to ``alpha`` times its begin, maybe after a linear warm-up.
 
@@ -146,8 +144,8 @@ def CosineDecay(
 def CosineDecayRestarts(
     initial_learning_rate: Rate,
     first_decay_steps: Period,
-    t_mul: Growth = 2.0,
-    m_mul: Factor = 1.0,
+    t_mul: Positive = 2.0,
+    m_mul: NonNegative = 1.0,
     alpha: Value = 0.0,
     name: Label = None,
 ) -> Schedule:
@@ -194,7 +192,7 @@ def _takes(function: Any, arguments: int) -> bool:
 def ReduceLROnPlateau(
     learning_rate: Base,
     monitor: str = "val_loss",
-    factor: Factor = 0.1,
+    factor: NonNegative = 0.1,
     patience: Metrics = 10,
     verbose: Verbosity = 0,
     mode: Mode = "auto",

@@ -26,14 +26,12 @@ from typing import Any, Literal
 
 from jaxlr.compose import join_schedules
 from jaxlr.core.numbers import on_host
-from jaxlr.core.parameters import Fraction, NonNegative, Positive, Value
+from jaxlr.core.parameters import Fraction, NonNegative, Positive, Steps, Value
 from jaxlr.core.schedule import Schedule
 from jaxlr.feedback.adaptive import AdaptiveSchedule
 from jaxlr.peers import torch
 from jaxlr.peers.arguments import (
     Base,
-    Factor,
-    Length,
     Lengths,
     Metrics,
     Period,
@@ -83,9 +81,9 @@ __all__ = [
 def StepLR(
     lr: Rate,
     step_size: Period,
-    gamma: Factor = 0.1,
-    begin: Length = 0,
-    end: Length | None = None,
+    gamma: NonNegative = 0.1,
+    begin: Steps = 0,
+    end: Steps | None = None,
 ) -> Schedule:
     """Multiplication by ``gamma`` at every ``step_size``-th step: :func:`jaxlr.step_decay`."""
     return _window(lr, step_decay(lr, step_size, gamma), begin, end)
@@ -95,9 +93,9 @@ def StepLR(
 def MultiStepLR(
     lr: Rate,
     milestones: Lengths,
-    gamma: Factor = 0.1,
-    begin: Length = 0,
-    end: Length | None = None,
+    gamma: NonNegative = 0.1,
+    begin: Steps = 0,
+    end: Steps | None = None,
 ) -> Schedule:
     """Multiplication by ``gamma`` at each milestone: :func:`jaxlr.multistep_decay`."""
     return _window(lr, multistep_decay(lr, milestones, gamma), begin, end)
@@ -105,14 +103,14 @@ def MultiStepLR(
 
 @constructor
 def ExponentialLR(
-    lr: Rate, gamma: Factor, begin: Length = 0, end: Length | None = None
+    lr: Rate, gamma: NonNegative, begin: Steps = 0, end: Steps | None = None
 ) -> Schedule:
     """Multiplication by ``gamma`` at every step: :func:`jaxlr.exponential_decay`."""
     return _window(lr, exponential_decay(lr, 1, gamma), begin, end)
 
 
 @constructor
-def ConstantLR(lr: Rate, factor: Value = 1.0 / 3.0, *, begin: Length = 0, end: Length) -> Schedule:
+def ConstantLR(lr: Rate, factor: Value = 1.0 / 3.0, *, begin: Steps = 0, end: Steps) -> Schedule:
     """``factor * lr`` up to step ``end - 2``, then ``lr``: it is not constant."""
     steps = _length(begin, end)
     return _window(lr, piecewise_constant_values_schedule([steps], [lr * factor, lr]), begin)
@@ -124,8 +122,8 @@ def LinearLR(
     start_factor: Value = 1.0 / 3.0,
     end_factor: Value = 1.0,
     *,
-    begin: Length = 0,
-    end: Length,
+    begin: Steps = 0,
+    end: Steps,
 ) -> Schedule:
     """A line between two multiples of ``lr``: :func:`jaxlr.linear_schedule`."""
     steps = _length(begin, end)
@@ -136,10 +134,10 @@ def LinearLR(
 def PolyLR(
     lr: Rate,
     eta_min: Rate = 0.0,
-    power: Factor = 1.0,
+    power: NonNegative = 1.0,
     *,
-    begin: Length = 0,
-    end: Length,
+    begin: Steps = 0,
+    end: Steps,
 ) -> Schedule:
     """A power of the time that remains: :func:`jaxlr.polynomial_schedule`."""
     return _window(lr, polynomial_schedule(lr, eta_min, power, _length(begin, end)), begin)
@@ -150,8 +148,8 @@ def CosineAnnealingLR(
     lr: Rate,
     T_max: Period | None = None,
     eta_min: Rate | None = None,
-    begin: Length = 0,
-    end: Length | None = None,
+    begin: Steps = 0,
+    end: Steps | None = None,
     eta_min_ratio: Value | None = None,
     periodic: bool = False,
 ) -> Schedule:
@@ -176,8 +174,8 @@ def CosineRestartLR(
     restart_weights: Rates = (1,),
     eta_min: Rate | None = None,
     eta_min_ratio: Value | None = None,
-    begin: Length = 0,
-    end: Length | None = None,
+    begin: Steps = 0,
+    end: Steps | None = None,
 ) -> Schedule:
     """Half cosine waves of given lengths, from given multiples of ``lr``.
 
@@ -210,8 +208,8 @@ def OneCycleLR(
     div_factor: Positive = 25.0,
     final_div_factor: Positive = 1e4,
     three_phase: bool = False,
-    begin: Length = 0,
-    end: Length | None = None,
+    begin: Steps = 0,
+    end: Steps | None = None,
 ) -> Schedule:
     """Up to ``eta_max`` and down to nearly nothing, as :func:`jaxlr.peers.torch.OneCycleLR`.
 
@@ -235,14 +233,14 @@ def ReduceOnPlateauLR(
     lr: Base,
     monitor: str = "loss",
     rule: Literal["less", "greater"] = "less",
-    factor: Factor = 0.1,
+    factor: NonNegative = 0.1,
     patience: Metrics = 10,
     threshold: NonNegative = 1e-4,
     threshold_rule: Literal["rel", "abs"] = "rel",
     cooldown: Metrics = 0,
     min_value: Rate = 0.0,
     eps: NonNegative = 1e-8,
-    begin: Length = 0,
+    begin: Steps = 0,
 ) -> AdaptiveSchedule:
     """A factor for each time that a metric has stalled: :func:`jaxlr.reduce_on_plateau`.
 

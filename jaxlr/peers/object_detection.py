@@ -12,10 +12,9 @@ from typing import Any
 from jaxlr import schedules
 from jaxlr.compose import clip_schedule, join_schedules
 from jaxlr.core.numbers import on_host
+from jaxlr.core.parameters import NonNegative, Steps
 from jaxlr.core.schedule import Schedule
 from jaxlr.peers.arguments import (
-    Factor,
-    Length,
     Lengths,
     Period,
     Rate,
@@ -37,9 +36,9 @@ __all__ = ["cosine_decay_with_warmup", "exponential_decay_with_burnin", "manual_
 def exponential_decay_with_burnin(
     learning_rate_base: Rate,
     learning_rate_decay_steps: Period,
-    learning_rate_decay_factor: Factor,
+    learning_rate_decay_factor: NonNegative,
     burnin_learning_rate: Rate = 0.0,
-    burnin_steps: Length = 0,
+    burnin_steps: Steps = 0,
     min_learning_rate: Rate = 0.0,
     staircase: bool = True,
 ) -> Schedule:
@@ -63,10 +62,10 @@ def exponential_decay_with_burnin(
 @constructor
 def cosine_decay_with_warmup(
     learning_rate_base: Rate,
-    total_steps: Length,
+    total_steps: Steps,
     warmup_learning_rate: Rate = 0.0,
-    warmup_steps: Length = 0,
-    hold_base_rate_steps: Length = 0,
+    warmup_steps: Steps = 0,
+    hold_base_rate_steps: Steps = 0,
 ) -> Schedule:
     """A warm-up, a constant, and half a cosine: :func:`jaxlr.warmup_hold_cosine_decay_schedule`.
 

@@ -8,16 +8,14 @@ noam_schedule(model_size=512, warmup_steps=4000, scale=1.0)
 from typing import Any, Literal
 
 from jaxlr.compose import join_schedules
-from jaxlr.core.parameters import Fraction, Growth, NonNegative, Positive, Value
+from jaxlr.core.parameters import Fraction, NonNegative, Positive, Steps, Value
 from jaxlr.core.schedule import Schedule
 from jaxlr.feedback.adaptive import AdaptiveSchedule
 from jaxlr.peers import keras, torch
 from jaxlr.peers.arguments import (
     Base,
     Count,
-    Factor,
     Function,
-    Length,
     Lengths,
     Metrics,
     Period,
@@ -60,13 +58,13 @@ __all__ = [
 
 
 @constructor
-def StepDecay(learning_rate: Rate, step_size: Period, gamma: Factor = 0.1) -> Schedule:
+def StepDecay(learning_rate: Rate, step_size: Period, gamma: NonNegative = 0.1) -> Schedule:
     """Multiplication by ``gamma`` at every ``step_size``-th step: :func:`jaxlr.step_decay`."""
     return step_decay(learning_rate, step_size, gamma)
 
 
 @constructor
-def MultiStepDecay(learning_rate: Rate, milestones: Lengths, gamma: Factor = 0.1) -> Schedule:
+def MultiStepDecay(learning_rate: Rate, milestones: Lengths, gamma: NonNegative = 0.1) -> Schedule:
     """Multiplication by ``gamma`` at each milestone: :func:`jaxlr.multistep_decay`."""
     return multistep_decay(learning_rate, milestones, gamma)
 
@@ -79,7 +77,7 @@ def PiecewiseDecay(boundaries: Lengths, values: Rates) -> Schedule:
 
 
 @constructor
-def ExponentialDecay(learning_rate: Rate, gamma: Factor) -> Schedule:
+def ExponentialDecay(learning_rate: Rate, gamma: NonNegative) -> Schedule:
     """Multiplication by ``gamma`` at every step: :func:`jaxlr.exponential_decay`."""
     return exponential_decay(learning_rate, 1, gamma)
 
@@ -101,7 +99,7 @@ def PolynomialDecay(
     learning_rate: Rate,
     decay_steps: Period,
     end_lr: Rate = 0.0001,
-    power: Factor = 1.0,
+    power: NonNegative = 1.0,
     cycle: bool = False,
 ) -> Schedule:
     """A power of the time that remains, as :func:`jaxlr.peers.keras.PolynomialDecay`."""
@@ -110,7 +108,7 @@ def PolynomialDecay(
 
 @constructor
 def LinearWarmup(
-    learning_rate: Base, warmup_steps: Length, start_lr: Rate, end_lr: Rate
+    learning_rate: Base, warmup_steps: Steps, start_lr: Rate, end_lr: Rate
 ) -> Schedule:
     """A line from ``start_lr`` to ``end_lr``, then a rate, or a schedule from its own step 0.
 
@@ -123,7 +121,7 @@ def LinearWarmup(
 @constructor
 def LinearLR(
     learning_rate: Rate,
-    total_steps: Length,
+    total_steps: Steps,
     start_factor: Value = 1.0 / 3.0,
     end_factor: Value = 1.0,
 ) -> Schedule:
@@ -132,7 +130,7 @@ def LinearLR(
 
 
 @constructor
-def NoamDecay(d_model: Positive, warmup_steps: Length, learning_rate: Rate = 1.0) -> Schedule:
+def NoamDecay(d_model: Positive, warmup_steps: Steps, learning_rate: Rate = 1.0) -> Schedule:
     """A warm-up and an inverse square root: :func:`jaxlr.noam_schedule`."""
     return noam_schedule(d_model, warmup_steps, learning_rate)
 
@@ -159,7 +157,7 @@ def CosineAnnealingDecay(
 
 @constructor
 def CosineAnnealingWarmRestarts(
-    learning_rate: Rate, T_0: Period, T_mult: Growth = 1, eta_min: Value = 0.0
+    learning_rate: Rate, T_0: Period, T_mult: Positive = 1, eta_min: Value = 0.0
 ) -> Schedule:
     """Half cosine waves, as :func:`jaxlr.peers.torch.CosineAnnealingWarmRestarts`."""
     return torch.CosineAnnealingWarmRestarts(learning_rate, T_0, T_mult, eta_min)
@@ -190,7 +188,7 @@ def CyclicLR(
     base_learning_rate: Rate,
     max_learning_rate: Rate,
     step_size_up: Period,
-    step_size_down: Length | None = None,
+    step_size_down: Steps | None = None,
     mode: torch.CyclicMode = "triangular",
     exp_gamma: Positive = 1.0,
     scale_fn: Function | None = None,
@@ -213,7 +211,7 @@ def CyclicLR(
 def ReduceOnPlateau(
     learning_rate: Base,
     mode: Literal["min", "max"] = "min",
-    factor: Factor = 0.1,
+    factor: NonNegative = 0.1,
     patience: Metrics = 10,
     threshold: NonNegative = 1e-4,
     threshold_mode: Literal["rel", "abs"] = "rel",

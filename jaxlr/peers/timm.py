@@ -26,15 +26,13 @@ from jax.typing import ArrayLike
 from jaxlr import curves
 from jaxlr.compose import clip_schedule, join_schedules, with_noise, with_warmup
 from jaxlr.core.numbers import on_host
-from jaxlr.core.parameters import Kind, NonNegative, Positive, Value, Whole
+from jaxlr.core.parameters import Kind, NonNegative, Positive, Steps, Value, Whole
 from jaxlr.core.schedule import Schedule
 from jaxlr.curves import Curve, Progress
 from jaxlr.feedback.adaptive import AdaptiveSchedule
 from jaxlr.peers import torch
 from jaxlr.peers.arguments import (
     Count,
-    Factor,
-    Length,
     Lengths,
     Metrics,
     Period,
@@ -77,15 +75,15 @@ class _Range(Kind):
 
 
 NoiseRange = Annotated[int | Sequence[int] | None, _Range()]
-Seed = Annotated[int, Whole(cure="Give an integer.", least=0.0)]
+Seed = Annotated[int, Whole("Seed", "Give an integer.", least=0.0)]
 
 
 @constructor
 def StepLRScheduler(
     lr: Rate,
     decay_t: Period,
-    decay_rate: Factor = 1.0,
-    warmup_t: Length = 0,
+    decay_rate: NonNegative = 1.0,
+    warmup_t: Steps = 0,
     warmup_lr_init: Rate = 0.0,
     warmup_prefix: bool = True,
     *,
@@ -104,8 +102,8 @@ def StepLRScheduler(
 def MultiStepLRScheduler(
     lr: Rate,
     decay_t: Lengths,
-    decay_rate: Factor = 1.0,
-    warmup_t: Length = 0,
+    decay_rate: NonNegative = 1.0,
+    warmup_t: Steps = 0,
     warmup_lr_init: Rate = 0.0,
     warmup_prefix: bool = True,
     *,
@@ -129,9 +127,9 @@ def CosineLRScheduler(
     t_initial: Period,
     lr_min: Rate = 0.0,
     cycle_mul: Positive = 1.0,
-    cycle_decay: Factor = 1.0,
+    cycle_decay: NonNegative = 1.0,
     cycle_limit: Count = 1,
-    warmup_t: Length = 0,
+    warmup_t: Steps = 0,
     warmup_lr_init: Rate = 0.0,
     warmup_prefix: bool = False,
     k_decay: Positive = 1.0,
@@ -162,9 +160,9 @@ def PolyLRScheduler(
     power: Positive = 0.5,
     lr_min: Rate = 0.0,
     cycle_mul: Positive = 1.0,
-    cycle_decay: Factor = 1.0,
+    cycle_decay: NonNegative = 1.0,
     cycle_limit: Count = 1,
-    warmup_t: Length = 0,
+    warmup_t: Steps = 0,
     warmup_lr_init: Rate = 0.0,
     warmup_prefix: bool = False,
     k_decay: Positive = 1.0,
@@ -190,9 +188,9 @@ def TanhLRScheduler(
     ub: Value = 3.0,
     lr_min: Rate = 0.0,
     cycle_mul: Positive = 1.0,
-    cycle_decay: Factor = 1.0,
+    cycle_decay: NonNegative = 1.0,
     cycle_limit: Count = 1,
-    warmup_t: Length = 0,
+    warmup_t: Steps = 0,
     warmup_lr_init: Rate = 0.0,
     warmup_prefix: bool = False,
     *,
@@ -235,7 +233,7 @@ def WSDLRScheduler(
     decay_fn: Callable[[Any], Any] | str = "1-sqrt",
     decay_power: Positive = 0.5,
     decay_ratio: Positive = 0.1,
-    warmup_t: Length = 0,
+    warmup_t: Steps = 0,
     warmup_lr_init: Rate = 0.0,
     *,
     noise_range_t: NoiseRange = None,
@@ -285,11 +283,11 @@ def WSDLRScheduler(
 @constructor
 def PlateauLRScheduler(
     lr: Rate,
-    decay_rate: Factor = 0.1,
+    decay_rate: NonNegative = 0.1,
     patience_t: Metrics = 10,
     threshold: NonNegative = 1e-4,
     cooldown_t: Metrics = 0,
-    warmup_t: Length = 0,
+    warmup_t: Steps = 0,
     warmup_lr_init: Rate = 0.0,
     lr_min: Rate = 0.0,
     mode: Literal["min", "max"] = "max",

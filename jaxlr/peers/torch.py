@@ -17,16 +17,14 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from jaxlr.compose import join_schedules, per_epoch, repeat_schedule, shift_schedule, wrap
-from jaxlr.compose.wrapping import Schedules
-from jaxlr.core.parameters import Fraction, Growth, NonNegative, Positive, Value
+from jaxlr.compose.wrapping import Pieces
+from jaxlr.core.parameters import Fraction, NonNegative, Positive, Steps, Value
 from jaxlr.core.schedule import Schedule
 from jaxlr.feedback.adaptive import AdaptiveSchedule, reduce_on_plateau
 from jaxlr.peers.arguments import (
     Base,
     Count,
-    Factor,
     Function,
-    Length,
     Lengths,
     Metrics,
     Period,
@@ -99,13 +97,13 @@ def MultiplicativeLR(lr: Rate, lr_lambda: Function, num_steps: Count) -> Schedul
 
 
 @constructor
-def StepLR(lr: Rate, step_size: Period, gamma: Factor = 0.1) -> Schedule:
+def StepLR(lr: Rate, step_size: Period, gamma: NonNegative = 0.1) -> Schedule:
     """Multiplication by ``gamma`` at every ``step_size``-th step: :func:`jaxlr.step_decay`."""
     return step_decay(lr, step_size, gamma)
 
 
 @constructor
-def MultiStepLR(lr: Rate, milestones: Lengths, gamma: Factor = 0.1) -> Schedule:
+def MultiStepLR(lr: Rate, milestones: Lengths, gamma: NonNegative = 0.1) -> Schedule:
     """Multiplication by ``gamma`` at each milestone: :func:`jaxlr.multistep_decay`.
 
     A milestone between two steps counts from the next one on; in PyTorch it never does.
@@ -114,7 +112,7 @@ def MultiStepLR(lr: Rate, milestones: Lengths, gamma: Factor = 0.1) -> Schedule:
 
 
 @constructor
-def ConstantLR(lr: Rate, factor: Value = 1.0 / 3.0, total_iters: Length = 5) -> Schedule:
+def ConstantLR(lr: Rate, factor: Value = 1.0 / 3.0, total_iters: Steps = 5) -> Schedule:
     """``factor * lr`` for ``total_iters`` steps, then ``lr``: it is not constant."""
     return piecewise_constant_values_schedule([total_iters], [lr * factor, lr])
 
@@ -124,20 +122,20 @@ def LinearLR(
     lr: Rate,
     start_factor: Value = 1.0 / 3.0,
     end_factor: Value = 1.0,
-    total_iters: Length = 5,
+    total_iters: Steps = 5,
 ) -> Schedule:
     """A line from ``start_factor * lr`` to ``end_factor * lr``: :func:`jaxlr.linear_schedule`."""
     return linear_schedule(lr * start_factor, lr * end_factor, total_iters)
 
 
 @constructor
-def ExponentialLR(lr: Rate, gamma: Factor) -> Schedule:
+def ExponentialLR(lr: Rate, gamma: NonNegative) -> Schedule:
     """Multiplication by ``gamma`` at every step: :func:`jaxlr.exponential_decay`."""
     return exponential_decay(lr, 1, gamma)
 
 
 @constructor
-def PolynomialLR(lr: Rate, total_iters: Length = 5, power: Factor = 1.0) -> Schedule:
+def PolynomialLR(lr: Rate, total_iters: Steps = 5, power: NonNegative = 1.0) -> Schedule:
     """A power of the time that remains, down to 0: :func:`jaxlr.polynomial_schedule`."""
     return polynomial_schedule(lr, 0.0, power, total_iters)
 
@@ -158,7 +156,7 @@ def CosineAnnealingLR(
 
 @constructor
 def CosineAnnealingWarmRestarts(
-    lr: Rate, T_0: Period, T_mult: Growth = 1, eta_min: Value = 0.0
+    lr: Rate, T_0: Period, T_mult: Positive = 1, eta_min: Value = 0.0
 ) -> Schedule:
     """Half cosine waves to ``eta_min``, again and again: :func:`jaxlr.cosine_restarts_schedule`.
 
@@ -244,7 +242,7 @@ def CyclicLR(
     base_lr: Rate,
     max_lr: Rate,
     step_size_up: Period = 2000,
-    step_size_down: Length | None = None,
+    step_size_down: Steps | None = None,
     mode: CyclicMode = "triangular",
     gamma: Positive = 1.0,
     scale_fn: Function | None = None,
@@ -272,7 +270,7 @@ def CyclicMomentum(
     base_momentum: Rate = 0.8,
     max_momentum: Rate = 0.9,
     step_size_up: Period = 2000,
-    step_size_down: Length | None = None,
+    step_size_down: Steps | None = None,
     mode: CyclicMode = "triangular",
     gamma: Positive = 1.0,
     scale_fn: Function | None = None,
@@ -297,7 +295,7 @@ def CyclicMomentum(
 
 @constructor
 def SWALR(
-    lr: Rate, swa_lr: Rate, anneal_epochs: Length = 10, anneal_strategy: Anneal = "cos"
+    lr: Rate, swa_lr: Rate, anneal_epochs: Steps = 10, anneal_strategy: Anneal = "cos"
 ) -> Schedule:
     """From ``lr`` to ``swa_lr``, which holds: :func:`jaxlr.transition_schedule`.
 
@@ -307,13 +305,13 @@ def SWALR(
 
 
 @constructor
-def SequentialLR(schedulers: Schedules, milestones: Lengths) -> Schedule:
+def SequentialLR(schedulers: Pieces, milestones: Lengths) -> Schedule:
     """One schedule after another, each from its own step 0: :func:`jaxlr.join_schedules`."""
     return join_schedules(schedulers, milestones)
 
 
 @constructor
-def ChainedScheduler(schedulers: Schedules, lr: Rate) -> Schedule:
+def ChainedScheduler(schedulers: Pieces, lr: Rate) -> Schedule:
     """Schedules that act on the same rate, one after another: their product, for one ``lr``.
 
     Each of ``schedulers`` is for ``lr``, which must not be 0. It is a product in PyTorch too where
@@ -330,7 +328,7 @@ def ChainedScheduler(schedulers: Schedules, lr: Rate) -> Schedule:
 def ReduceLROnPlateau(
     lr: Base,
     mode: Literal["min", "max"] = "min",
-    factor: Factor = 0.1,
+    factor: NonNegative = 0.1,
     patience: Metrics = 10,
     threshold: NonNegative = 1e-4,
     threshold_mode: Literal["rel", "abs"] = "rel",

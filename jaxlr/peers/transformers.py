@@ -21,15 +21,13 @@ import numpy as np
 from jaxlr import curves
 from jaxlr.compose import clip_schedule, join_schedules, shift_schedule
 from jaxlr.core.numbers import on_host
-from jaxlr.core.parameters import NonNegative, Positive, Size, Value
+from jaxlr.core.parameters import NonNegative, Positive, Size, Steps, Value
 from jaxlr.core.schedule import Schedule
 from jaxlr.feedback.adaptive import AdaptiveSchedule, greedy
 from jaxlr.peers import torch
 from jaxlr.peers.arguments import (
     Base,
     Count,
-    Factor,
-    Length,
     Metrics,
     Period,
     Rate,
@@ -80,14 +78,14 @@ def get_constant_schedule(lr: Rate) -> Schedule:
 
 
 @constructor
-def get_constant_schedule_with_warmup(lr: Rate, num_warmup_steps: Length) -> Schedule:
+def get_constant_schedule_with_warmup(lr: Rate, num_warmup_steps: Steps) -> Schedule:
     """A warm-up from 0 to ``lr``, which holds: :func:`jaxlr.warmup_constant_schedule`."""
     return warmup_constant_schedule(0.0, lr, num_warmup_steps)
 
 
 @constructor
 def get_linear_schedule_with_warmup(
-    lr: Rate, num_warmup_steps: Length, num_training_steps: Length
+    lr: Rate, num_warmup_steps: Steps, num_training_steps: Steps
 ) -> Schedule:
     """A warm-up from 0 and a line back to 0: :func:`jaxlr.piecewise_curve_schedule`."""
     end = at_least(num_training_steps, num_warmup_steps)
@@ -97,8 +95,8 @@ def get_linear_schedule_with_warmup(
 @constructor
 def get_cosine_schedule_with_warmup(
     lr: Rate,
-    num_warmup_steps: Length,
-    num_training_steps: Length,
+    num_warmup_steps: Steps,
+    num_training_steps: Steps,
     num_cycles: NonNegative = 0.5,
     periodic: bool = False,
 ) -> Schedule:
@@ -113,8 +111,8 @@ def get_cosine_schedule_with_warmup(
 @constructor
 def get_cosine_with_min_lr_schedule_with_warmup(
     lr: Rate,
-    num_warmup_steps: Length,
-    num_training_steps: Length,
+    num_warmup_steps: Steps,
+    num_training_steps: Steps,
     num_cycles: NonNegative = 0.5,
     min_lr: Rate | None = None,
     min_lr_rate: Value | None = None,
@@ -131,8 +129,8 @@ def get_cosine_with_min_lr_schedule_with_warmup(
 @constructor
 def get_cosine_with_min_lr_schedule_with_warmup_lr_rate(
     lr: Rate,
-    num_warmup_steps: Length,
-    num_training_steps: Length,
+    num_warmup_steps: Steps,
+    num_training_steps: Steps,
     num_cycles: NonNegative = 0.5,
     min_lr: Rate | None = None,
     min_lr_rate: Value | None = None,
@@ -158,8 +156,8 @@ def get_cosine_with_min_lr_schedule_with_warmup_lr_rate(
 @constructor
 def get_cosine_with_hard_restarts_schedule_with_warmup(
     lr: Rate,
-    num_warmup_steps: Length,
-    num_training_steps: Length,
+    num_warmup_steps: Steps,
+    num_training_steps: Steps,
     num_cycles: Positive = 1,
 ) -> Schedule:
     """A warm-up from 0 and ``num_cycles`` half cosine waves of equal length, then 0.
@@ -179,10 +177,10 @@ def get_cosine_with_hard_restarts_schedule_with_warmup(
 @constructor
 def get_polynomial_decay_schedule_with_warmup(
     lr: Rate,
-    num_warmup_steps: Length,
-    num_training_steps: Length,
+    num_warmup_steps: Steps,
+    num_training_steps: Steps,
     lr_end: Rate = 1e-7,
-    power: Factor = 1.0,
+    power: NonNegative = 1.0,
 ) -> Schedule:
     """A warm-up from 0 and a power of the time that remains, down to ``lr_end``.
 
@@ -196,7 +194,7 @@ def get_polynomial_decay_schedule_with_warmup(
 
 @constructor
 def get_inverse_sqrt_schedule(
-    lr: Rate, num_warmup_steps: Length, timescale: Period | None = None
+    lr: Rate, num_warmup_steps: Steps, timescale: Period | None = None
 ) -> Schedule:
     """A warm-up from 0, then an inverse square root: :func:`jaxlr.warmup_inverse_sqrt_schedule`.
 
@@ -222,10 +220,10 @@ _DECAYS: dict[str, curves.Shape] = {
 @constructor
 def get_wsd_schedule(
     lr: Rate,
-    num_warmup_steps: Length,
-    num_decay_steps: Length,
-    num_training_steps: Length | None = None,
-    num_stable_steps: Length | None = None,
+    num_warmup_steps: Steps,
+    num_decay_steps: Steps,
+    num_training_steps: Steps | None = None,
+    num_stable_steps: Steps | None = None,
     warmup_type: Ramp = "linear",
     decay_type: Ramp = "cosine",
     min_lr_ratio: Value = 0.0,
@@ -306,8 +304,8 @@ _SCHEDULES: dict[str, Callable[..., Any]] = {
 def get_scheduler(
     name: str,
     lr: Any,
-    num_warmup_steps: Length | None = None,
-    num_training_steps: Length | None = None,
+    num_warmup_steps: Steps | None = None,
+    num_training_steps: Steps | None = None,
     scheduler_specific_kwargs: Mapping[str, Any] | None = None,
 ) -> Any:
     """The schedule of a name, such as ``"cosine"``; the other arguments go to its function.
@@ -331,7 +329,7 @@ def get_scheduler(
 def GreedyLR(
     lr: Base,
     mode: Literal["min", "max"] = "min",
-    factor: Factor = 0.95,
+    factor: NonNegative = 0.95,
     patience: Metrics = 10,
     threshold: NonNegative = 1e-6,
     threshold_mode: Literal["rel", "abs"] = "abs",

@@ -181,7 +181,7 @@ def test_adaptive_schedules_listen_to_their_own_runs(monitor, runs_per_batch):
 
 
 @jaxlr.adaptive_schedule(start=lambda **parameters: jnp.inf)
-def halve_at_a_rise(memory, metric, scale, base, schedule: jaxlr.Base):
+def halve_at_a_rise(memory, metric, scale, base, schedule: jaxlr.feedback.Base):
     return metric, jnp.where(metric > memory, scale / 2, scale)
 
 
