@@ -55,6 +55,9 @@ class Length(NamedTuple):
 
 def length(*steps: ArrayLike) -> Length:
     """The sum of some numbers of steps, as the length of a cycle."""
+    if on_host(*steps):
+        time = instant(sum(map(exact, steps)))
+        return Length(time.whole, double(time.part))
     whole, part = zip(*map(instant, steps), strict=True)
     return Length(total(*whole), double(sum(part)))
 
@@ -75,8 +78,11 @@ def cycle_of(count: ArrayLike, length: Length) -> Cycle:
     number = 2 * half.astype(count.dtype) + rest.astype(count.dtype)
     late = since(count, _begin(number + 1, length)) >= 0.0
     number = number + late.astype(count.dtype)
-    number = jnp.where(unit.high > 0.0, number, jnp.zeros_like(number))
-    return Cycle(number, _begin(number, length), _begin(number + 1, length))
+    is_first = (unit.high <= 0.0) | (length.whole >= most_steps())  # It ends beyond every count.
+    number = jnp.where(is_first, jnp.zeros_like(number), number)
+    ends = _begin(number + 1, length), as_instant(length)
+    end = Instant(*(jnp.where(is_first, *as_steps(y, x)) for x, y in zip(*ends, strict=True)))
+    return Cycle(number, _begin(number, length), end)
 
 
 def _inverse(length: Length) -> Double:

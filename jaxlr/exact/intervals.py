@@ -163,7 +163,8 @@ def counts_before(times: Instant) -> Any:
     whole, part = as_number(times.whole), as_float(times.part)
     array: Any = np if on_host(whole, part) else jnp
     most = largest(whole.dtype)
-    never = (whole == most) & (part >= 0.0)  # It is beyond every integer.
+    # A traced time has no digits to tell the largest integer from what is beyond it.
+    never = (whole == most) & (part > 0.0 if array is np else part >= 0.0)
     return array.where(never, most, array.where(part > 0.0, whole, whole - 1))
 
 
