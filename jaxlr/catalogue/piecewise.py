@@ -403,16 +403,13 @@ class _Part(NamedTuple):
 @schedule
 def _through(count: jax.Array, knots: Instant, values: Value, curve: Shape) -> jax.Array:
     """The expanded form of curves from each of some knots to the next."""
-    lefts, rights = _neighbours((knots, values))
-
-    def prepare(ends: Any) -> _Part:
-        (begin, start), (end, stop) = ends
-        return _Part(phase(begin, end), start, stop)
+    (begins, starts), (ends, stops) = _neighbours((knots, values))
+    parts = _Part(phase(begins, ends), starts, stops)
 
     def value(count: jax.Array, part: _Part) -> jax.Array:
         return typing.cast(Curve, curve)(progress_in(count, part.phase), part.start, part.end)
 
-    return by_interval(value, knots, count, (lefts, rights), prepare=prepare)
+    return by_interval(value, knots, count, parts)
 
 
 def _neighbours(columns: Any) -> tuple[Any, Any]:
