@@ -29,7 +29,7 @@ def steps(low, high, k):
 
 
 def linear(k):
-    return jaxlr.zipped(
+    return jaxlr.batches.zipped(
         jaxlr.linear_schedule,
         init_value=floats(0.1, 1.0, k),
         end_value=floats(0.0, 0.1, k),
@@ -39,7 +39,7 @@ def linear(k):
 
 
 def cosine(k):
-    return jaxlr.zipped(
+    return jaxlr.batches.zipped(
         jaxlr.cosine_decay_schedule,
         init_value=floats(0.1, 1.0, k),
         decay_steps=steps(100, 9000, k),
@@ -49,7 +49,7 @@ def cosine(k):
 
 
 def exponential(k):
-    return jaxlr.zipped(
+    return jaxlr.batches.zipped(
         jaxlr.exponential_decay,
         init_value=floats(0.1, 1.0, k),
         transition_steps=steps(100, 9000, k),
@@ -59,7 +59,7 @@ def exponential(k):
 
 
 def warmup_cosine(k, exponents=None):
-    return jaxlr.zipped(
+    return jaxlr.batches.zipped(
         jaxlr.warmup_cosine_decay_schedule,
         init_value=floats(0.0, 0.1, k),
         peak_value=floats(0.1, 1.0, k),
@@ -75,7 +75,7 @@ def warmup_cosine_powers(k):
 
 
 def staircase(k):
-    return jaxlr.zipped(
+    return jaxlr.batches.zipped(
         jaxlr.step_decay,
         init_value=floats(0.1, 1.0, k),
         step_size=steps(100, 3000, k),
@@ -85,7 +85,7 @@ def staircase(k):
 
 def restarts(shortest, longest):
     def batch(k):
-        return jaxlr.zipped(
+        return jaxlr.batches.zipped(
             jaxlr.cosine_restarts_schedule,
             init_value=floats(0.1, 1.0, k),
             first_decay_steps=steps(shortest, longest, k),
@@ -100,7 +100,7 @@ def piecewise(boundaries):
     def batch(k):
         counts = np.sort(RNG.integers(0, 10_000, (k, boundaries)))
         scales = RNG.uniform(0.9, 1.0, (k, boundaries))
-        return jaxlr.zipped(
+        return jaxlr.batches.zipped(
             jaxlr.piecewise_constant_schedule,
             init_value=floats(0.1, 1.0, k),
             boundaries_and_scales=list(zip(counts, scales, strict=True)),

@@ -21,19 +21,21 @@ MIB, RNG = 2**20, np.random.default_rng(0)
 
 
 def lines(k):
-    return jaxlr.zipped(
+    return jaxlr.batches.zipped(
         jaxlr.linear_schedule, init_value=np.ones(k), end_value=0.0, transition_steps=1000
     )
 
 
 def mixed(k):
-    waves = jaxlr.zipped(jaxlr.cosine_decay_schedule, init_value=np.ones(k // 2), decay_steps=1000)
+    waves = jaxlr.batches.zipped(
+        jaxlr.cosine_decay_schedule, init_value=np.ones(k // 2), decay_steps=1000
+    )
     return jaxlr.concatenate([lines(k // 2), waves])[RNG.permutation(k)]
 
 
 def boundaries(k):
     counts = np.sort(RNG.integers(0, 10_000, (k, 100)))
-    return jaxlr.zipped(
+    return jaxlr.batches.zipped(
         jaxlr.piecewise_constant_schedule,
         init_value=np.ones(k),
         boundaries_and_scales=list(zip(counts, np.full((k, 100), 0.9), strict=True)),
@@ -66,7 +68,7 @@ def run(way, name):
         values = jax.block_until_ready(jaxlr.evaluate(schedules, counts))
         size = values.nbytes / MIB
     elif way == "blocks":
-        size = sum(block.values.nbytes for block in jaxlr.blocks(schedules, counts)) / MIB
+        size = sum(block.values.nbytes for block in jaxlr.batches.blocks(schedules, counts)) / MIB
     else:
         with tempfile.TemporaryDirectory() as folder:
             path = pathlib.Path(folder) / "values.npy"

@@ -1,16 +1,96 @@
-"""jaxlr: learning-rate schedules as data, for JAX and optax."""
+"""jaxlr: learning-rate schedules as data, for JAX and optax.
 
-from jaxlr import search
-from jaxlr.batches.batch import *
-from jaxlr.batches.evaluation import *
-from jaxlr.batches.grids import *
+All schedules are here, with the operators that combine them, batches of them, and those that listen
+to a metric. The rest is in modules, which load when they are first touched:
+
+* ``jaxlr.curves``: the shapes of transitions; ``jaxlr.units``: epochs, samples and tokens as steps;
+* ``jaxlr.batches``: values of many schedules in blocks and files;
+* ``jaxlr.search``: spaces to draw schedules from, and designs;
+* ``jaxlr.peers``: constructors with the names and arguments of other libraries;
+* ``jaxlr.plot``, ``jaxlr.train``: pictures and training, with the extras of those names;
+* ``jaxlr.core``: the kinds of parameters, for families of your own.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from jaxlr.batches import Batch, concatenate, evaluate, grid, stack
 from jaxlr.compose import *
-from jaxlr.core.parameters import *
-from jaxlr.core.schedule import *
-from jaxlr.feedback.adaptive import *
-from jaxlr.feedback.state import *
-from jaxlr.feedback.stopping import *
+from jaxlr.compose import __all__ as _operators
+from jaxlr.core.schedule import Schedule, families, parse, schedule
+from jaxlr.feedback import (
+    AdaptiveSchedule,
+    EarlyStopping,
+    adaptive_schedule,
+    current_value,
+    early_stopping,
+    greedy,
+    observe,
+    reduce_on_plateau,
+)
 from jaxlr.schedules import *
-from jaxlr.units import *
+from jaxlr.schedules import __all__ as _families
+
+if TYPE_CHECKING:
+    from jaxlr import (
+        batches,
+        compose,
+        core,
+        curves,
+        feedback,
+        peers,
+        plot,
+        schedules,
+        search,
+        train,
+        units,
+    )
 
 __version__ = "0.1.0"
+
+_MODULES = (
+    "batches",
+    "compose",
+    "core",
+    "curves",
+    "feedback",
+    "peers",
+    "plot",
+    "schedules",
+    "search",
+    "train",
+    "units",
+)
+
+__all__ = [
+    "AdaptiveSchedule",
+    "Batch",
+    "EarlyStopping",
+    "Schedule",
+    "adaptive_schedule",
+    "concatenate",
+    "current_value",
+    "early_stopping",
+    "evaluate",
+    "families",
+    "greedy",
+    "grid",
+    "observe",
+    "parse",
+    "reduce_on_plateau",
+    "schedule",
+    "stack",
+    *_operators,
+    *_families,
+    *_MODULES,
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"jaxlr.{name}")
+    raise AttributeError(f"module 'jaxlr' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

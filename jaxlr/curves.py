@@ -18,7 +18,7 @@ With :math:`p` for the elapsed fraction, a value is :math:`a D(p) + b (1 - D(p))
 ``f(fraction, start, end, **parameters)``.
 """
 
-import typing
+import functools
 from collections.abc import Callable
 from typing import Annotated, Any, Concatenate, ParamSpec, overload
 
@@ -27,12 +27,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from jaxlr.core import numbers
 from jaxlr.core.family import Constructor, Parametric, constructor_of, constructors
-from jaxlr.core.numbers import as_float
-from jaxlr.core.parameters import Exponent, Fraction, Kind, Positive, PositiveExponent, Value
-from jaxlr.exact import doubles, waves
-from jaxlr.exact import powers as _powers
+from jaxlr.core.numbers import as_float, exact, float_dtype
+from jaxlr.core.parameters import Fraction, Kind, Positive, Value
+from jaxlr.exact import doubles, powers, waves
+from jaxlr.exact.parameters import Exponent, PositiveExponent
 from jaxlr.exact.time import Progress, blend
 
 __all__ = [
@@ -66,9 +65,7 @@ class Curve(Parametric):
 
     def __call__(self, fraction: Progress, start: ArrayLike, end: ArrayLike) -> jax.Array:
         """Returns the value between ``start`` and ``end``; exactly these at the ends."""
-        formula = self.as_arrays()._expand()._convert()
-        function = formula.family.function
-        value: jax.Array = function(fraction, as_float(start), as_float(end), **formula.params)
+        value: jax.Array = self.as_arrays()._apply(fraction, as_float(start), as_float(end))
         over = jnp.where(fraction.remaining <= 0.0, as_float(end), value)
         return jnp.where(fraction.elapsed <= 0.0, as_float(start), over)
 
@@ -79,21 +76,31 @@ def curve(
 ) -> Constructor[P, Curve]: ...
 @overload
 def curve(function: Callable[P, Curve], /) -> Constructor[P, Curve]: ...
-def curve(function: Any, /) -> Any:
+@overload
+def curve(
+    *, prepare: Callable[..., Any]
+) -> Callable[[Callable[Concatenate[Any, Any, Any, Any, P], ArrayLike]], Constructor[P, Curve]]: ...
+def curve(function: Any = None, /, *, prepare: Any = None) -> Any:
     """Makes a family of curves out of a function.
 
     Args:
       function: ``f(fraction, start, end, **parameters)`` that returns the value, elementwise, or
         ``f(**parameters)`` that returns a curve.
+      prepare: computes once, from the parameters, a fourth argument of the function, as for
+        :func:`jaxlr.schedule`.
 
     Returns:
       The constructor ``f(**parameters) -> Curve``.
     """
-    return constructor_of(function, Curve, None)
+    if function is None:
+        return functools.partial(curve, prepare=prepare)
+    return constructor_of(function, Curve, prepare=prepare)
 
 
 class _Shape(Kind):
     """A curve, or the name of one that needs no parameters."""
+
+    name = "Shape"
 
     def store(self, where: str, value: Any) -> Any:
         names = constructors(Curve)
@@ -111,6 +118,12 @@ Shape = Annotated[Curve | str, _Shape()]
 """A curve or the name of one."""
 
 
+def along(shape: Shape, fraction: Progress, start: ArrayLike, end: ArrayLike) -> jax.Array:
+    """The value on the way from ``start`` to ``end`` along a curve."""
+    curve: Curve = _Shape().store("`shape`", shape)
+    return curve(fraction, start, end)
+
+
 @curve
 def linear(fraction: Progress, start: jax.Array, end: jax.Array) -> jax.Array:
     r"""A straight line: :math:`D = 1 - p`."""
@@ -126,7 +139,7 @@ def polynomial(
     Args:
       power: :math:`q`; above 1 most of the way is made early, below 1 late.
     """
-    return blend(start, end, *_powers.raised(fraction, power))
+    return blend(start, end, *powers.raised(fraction, power))
 
 
 @curve
@@ -157,7 +170,7 @@ def one_minus_power(
       Hägele et al., `Scaling Laws and Compute-Optimal Training Beyond Fixed Training Durations
       <https://arxiv.org/abs/2405.18392>`_, 2024, for the square
     """
-    left, over = _powers.raised(Progress(fraction.remaining, fraction.elapsed), power)
+    left, over = powers.raised(Progress(fraction.remaining, fraction.elapsed), power)
     return blend(start, end, over, left)
 
 
@@ -169,7 +182,7 @@ def one_minus_sqrt(fraction: Progress, start: jax.Array, end: jax.Array) -> jax.
       Hägele et al., `Scaling Laws and Compute-Optimal Training Beyond Fixed Training Durations
       <https://arxiv.org/abs/2405.18392>`_, 2024
     """
-    root = _powers.root(fraction.elapsed)
+    root = powers.root(fraction.elapsed)
     return blend(start, end, root, fraction.remaining / (1.0 + root))
 
 
@@ -179,7 +192,7 @@ def geometric(fraction: Progress, start: jax.Array, end: jax.Array) -> jax.Array
 
     Both values must be positive; one that is not counts as 1e-38 on the way.
     """
-    tiny = np.finfo(numbers.float_dtype()).tiny
+    tiny = np.finfo(float_dtype()).tiny
     start, end = jnp.maximum(start, tiny), jnp.maximum(end, tiny)
     slope = _log(end) - _log(start)
     # From the nearer end, so that a long exponent costs half its digits.
@@ -270,12 +283,23 @@ def _sinh_share(part: jax.Array, size: jax.Array, end: jax.Array, cosh: jax.Arra
     flat = size < 1e-6
     twice = -2.0 * jnp.where(flat, 1.0, size)
     unit = (1.0 + jnp.exp(-2.0 * jnp.abs(end))) / jnp.expm1(twice)
-    sinh = _powers.exp2m1((twice / np.log(2.0)) * part)
+    sinh = powers.exp2m1((twice / np.log(2.0)) * part)
     return jnp.where(flat, part, sinh * unit * cosh)
 
 
-@curve
-def rex(beta: Fraction = 0.5) -> Curve:
+def _straight(*, beta: ArrayLike) -> Any:
+    """``1 - beta``, of which a float32 near 1 has lost the digits."""
+    return 1.0 - exact(beta)
+
+
+@curve(prepare=_straight)
+def rex(
+    fraction: Progress,
+    start: jax.Array,
+    end: jax.Array,
+    straight: jax.Array,
+    beta: Fraction = 0.5,
+) -> jax.Array:
     r"""A reflected exponential: :math:`D = (1 - p) / ((1 - \beta) + \beta (1 - p))`.
 
     Args:
@@ -285,20 +309,9 @@ def rex(beta: Fraction = 0.5) -> Curve:
       Chen et al., `REX: Revisiting Budgeted Training with an Improved Schedule
       <https://arxiv.org/abs/2107.04197>`_, 2021
     """
-    # Near 1 a float32 has lost the digits of the difference.
-    known = np.asarray(beta, np.float64) if numbers.on_host(beta) else as_float(beta)
-    return _rex(beta, 1.0 - known)
-
-
-@curve
-def _rex(
-    fraction: Progress, start: jax.Array, end: jax.Array, beta: Fraction, straight: Value
-) -> jax.Array:
-    """The expanded form of a reflected exponential: ``straight`` is ``1 - beta``."""
-    line = as_float(straight)
-    whole = line + beta * fraction.remaining
+    whole = straight + beta * fraction.remaining
     whole = jnp.where(whole > 0.0, whole, 1.0)
-    return blend(start, end, line * fraction.elapsed / whole, fraction.remaining / whole)
+    return blend(start, end, straight * fraction.elapsed / whole, fraction.remaining / whole)
 
 
 @curve
@@ -332,5 +345,5 @@ def k_decay(
       Zhang and Li, `k-decay: A New Method For Learning Rate Schedule
       <https://arxiv.org/abs/2004.05909>`_, 2020
     """
-    left, over = _powers.raised(Progress(fraction.remaining, fraction.elapsed), k)
-    return typing.cast(Curve, shape)(Progress(over, left), start, end)
+    left, over = powers.raised(Progress(fraction.remaining, fraction.elapsed), k)
+    return along(shape, Progress(over, left), start, end)

@@ -141,7 +141,7 @@ def test_the_tanh_of_the_paper_leaves_a_rest():
 
 def test_a_users_curve_is_one():
     @curves.curve
-    def staircase(fraction, start, end, stairs: jaxlr.Positive = 4):
+    def staircase(fraction, start, end, stairs: jaxlr.core.Positive = 4):
         over = jnp.floor(fraction.elapsed * stairs) / stairs
         return start * (1 - over) + end * over
 

@@ -29,7 +29,7 @@ def test_evaluate_has_the_values_of_the_batch(tmp_path):
     assert isinstance(written, np.memmap)
     np.testing.assert_array_equal(written, expected)
     np.testing.assert_array_equal(np.load(tmp_path / "new" / "values.npy"), expected)
-    lr = CASES["cosine"]
+    lr = CASES["cosine_decay_schedule_2"]
     np.testing.assert_array_equal(
         jaxlr.evaluate(lr, COUNTS.reshape(2, -1)), lr(COUNTS.reshape(2, -1))
     )
@@ -88,7 +88,7 @@ def test_an_array_that_is_not_like_the_result_is_refused():
         jaxlr.evaluate(some(), COUNTS, out=first)
 
 
-@pytest.mark.parametrize("function", [jaxlr.evaluate, jaxlr.blocks])
+@pytest.mark.parametrize("function", [jaxlr.evaluate, jaxlr.batches.blocks])
 def test_what_cannot_be_evaluated_is_refused_at_once(function):
     with pytest.raises(TypeError, match=r"`schedules` must be a schedule or a batch.*jaxlr.stack"):
         function(SOME, COUNTS)
@@ -99,7 +99,7 @@ def test_what_cannot_be_evaluated_is_refused_at_once(function):
     with pytest.raises(TypeError, match=r"traced.*schedules\(counts\)"):
         jax.jit(lambda counts: function(some(), counts))(COUNTS)
     with pytest.raises(ValueError, match="`block_bytes`"):
-        jaxlr.blocks(some(), COUNTS, block_bytes=0)
+        jaxlr.batches.blocks(some(), COUNTS, block_bytes=0)
 
 
 @pytest.mark.parametrize("block_bytes", [1, 100, 1000, 10**6])
@@ -109,7 +109,7 @@ def test_blocks_cover_the_table_once(block_bytes):
     )
     counts = COUNTS[:7] if block_bytes == 1 else COUNTS
     table, written = np.zeros((3, len(counts))), np.zeros((3, len(counts)), int)
-    for block in jaxlr.blocks(lines, counts, block_bytes=block_bytes):
+    for block in jaxlr.batches.blocks(lines, counts, block_bytes=block_bytes):
         assert block.values.nbytes <= max(block_bytes, 8)
         table[block.members, block.counts] = block.values
         written[block.members, block.counts] += 1
@@ -244,7 +244,7 @@ def test_devices_exchange_nothing():
 
         evaluation._compiled = lambda platform: recorded
         counts = np.arange(600)
-        waves = jaxlr.zipped(jaxlr.cosine_decay_schedule, init_value=np.arange(1.0, 5.0),
+        waves = jaxlr.batches.zipped(jaxlr.cosine_decay_schedule, init_value=np.arange(1.0, 5.0),
                              decay_steps=[100, 300, 500, 700])
         mixed = random_schedules(jax.random.key(0), 12, total_steps=600, peak=1.0)
         for batch in (waves, mixed):

@@ -1,1 +1,17 @@
 """Many schedules as one: batches, grids, and their values at many counts."""
+
+from jaxlr.batches.batch import Batch, batched, concatenate, stack
+from jaxlr.batches.evaluation import Block, blocks, evaluate
+from jaxlr.batches.grids import grid, zipped
+
+__all__ = [
+    "Batch",
+    "Block",
+    "batched",
+    "blocks",
+    "concatenate",
+    "evaluate",
+    "grid",
+    "stack",
+    "zipped",
+]

@@ -29,100 +29,58 @@ differentiable, and with its leaves on several devices wherever they are put.
 
 import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, Self, overload
+from typing import Any, Self, overload
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
 from jax.sharding import NamedSharding, PartitionSpec, Sharding
 from jax.typing import ArrayLike
 
-from jaxlr.batches import tables as _tables
+from jaxlr.batches import tables
 from jaxlr.batches.members import values_of_all
-from jaxlr.core import numbers
-from jaxlr.core import text as _text
+from jaxlr.core import numbers, text
 from jaxlr.core.family import Parametric, same_tree
 from jaxlr.core.schedule import Schedule
+from jaxlr.core.stacks import Layout, form, grouped, stacked
 
 __all__ = ["Batch", "batched", "concatenate", "stack"]
 
 _ARRAYS = (jax.Array, np.ndarray)
 
 
-class _Layout:
-    """Which of the stacks each member is in; its row there is its rank among those of the stack.
-
-    It says of what family each member is, so it is structure, not data.
-    """
-
-    def __init__(self, groups: npt.ArrayLike):
-        self.groups = np.asarray(groups, np.int32)
-        self.groups.flags.writeable = False
-        self._hash = hash(self.groups.tobytes())
-
-    def __eq__(self, other: object) -> bool:
-        if self is other:
-            return True
-        return isinstance(other, _Layout) and np.array_equal(self.groups, other.groups)
-
-    def __hash__(self) -> int:
-        return self._hash
-
-    @functools.cached_property
-    def sizes(self) -> list[int]:
-        """How many members each stack has."""
-        return np.bincount(self.groups).tolist()
-
-    @functools.cached_property
-    def order(self) -> np.ndarray[Any, Any] | None:
-        """Where in all stacks, one after another, each member is; None if just there."""
-        by_group = np.argsort(self.groups, kind="stable")
-        order = np.empty_like(by_group)
-        order[by_group] = np.arange(len(by_group))
-        return None if np.array_equal(order, by_group) and not np.any(np.diff(order) < 0) else order
-
-    @functools.cached_property
-    def rows(self) -> np.ndarray[Any, Any]:
-        """Where in its own stack each member is."""
-        starts = np.append(0, np.cumsum(self.sizes))[self.groups]
-        order = np.arange(len(self.groups)) if self.order is None else self.order
-        return order - starts
-
-
 class Batch:
     """Schedules that behave as one schedule of as many values; see the top of this page.
 
-    :func:`stack`, :func:`grid`, :func:`zipped` and :func:`concatenate` make batches. They never
+    :func:`stack`, :func:`grid` and :func:`concatenate` make batches. They never
     change. ``len``, iteration and indexing are those of a sequence of schedules: ``batch[3]`` is a
     schedule, equal to what went in; ``batch[10:20]``, ``batch[indices]`` and ``batch[mask]`` are
     batches.
     """
 
-    __slots__ = ("__weakref__", "_arrays", "_columns", "_fastest", "_layout", "_placed", "_stacks")
+    __slots__ = ("__weakref__", "_arrays", "_columns", "_layout", "_placed", "_stacks")
 
-    _arrays: "Batch | None"
+    _arrays: "tuple[Any, Batch] | None"
+    """The form that is evaluated, after the dtype that it was made for."""
     _columns: dict[str, np.ndarray[Any, Any]] | None
-    _fastest: "Batch | None"
-    _layout: _Layout
+    _layout: Layout
     _placed: "tuple[Sharding, Batch] | None"
     _stacks: tuple[Schedule, ...]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        raise TypeError("A Batch is made by jaxlr.stack, jaxlr.grid, jaxlr.zipped or concatenate.")
+        raise TypeError("A Batch is made by jaxlr.stack, jaxlr.grid or jaxlr.concatenate.")
 
     @classmethod
     def _make(
         cls,
-        layout: _Layout,
+        layout: Layout,
         stacks: Iterable[Schedule],
-        arrays: "Batch | None" = None,
         columns: Mapping[str, np.ndarray[Any, Any]] | None = None,
     ) -> Self:
         # JAX unflattens with tracers, None and object(), so nothing is looked at here.
         self = object.__new__(cls)
         self._layout, self._stacks = layout, tuple(stacks)
-        self._arrays, self._fastest, self._placed = arrays, None, None
+        self._arrays, self._placed = None, None
         self._columns = None if columns is None else dict(columns)
         for column in (columns or {}).values():
             column.flags.writeable = False
@@ -159,34 +117,30 @@ class Batch:
         # One by one, arrays of JAX take a thousand times as long.
         members = jax.device_get(self) if numbers.known(jax.tree.leaves(self)) else self
         rows = (members[place] for place in places.tolist())
-        return _tables.from_rows([{"family": lr.family.name, **lr.params} for lr in rows])
+        return tables.from_rows([{"family": lr.family.name, **lr.params} for lr in rows])
 
     def as_arrays(self) -> "Batch":
         """Returns the same in the form that compiled code takes with all digits.
 
         As :meth:`jaxlr.Schedule.as_arrays` does for one schedule.
         """
-        if self._arrays is None:
+        dtype = numbers.float_dtype()
+        if self._arrays is None or self._arrays[0] is not dtype:
             if not any(map(_on_host, self._stacks)):
                 return self
-            stacks = map(_converted, self._stacks, self._layout.sizes)
-            self._arrays = Batch._make(self._layout, stacks)
-            self._arrays._arrays = self._arrays
-        return self._arrays
+            self._keep_arrays(map(_as_arrays, self._stacks, self._layout.sizes))
+        assert self._arrays is not None
+        return self._arrays[1]
 
-    def _specialized(self) -> "Batch":
-        """The form that is fastest to evaluate: with exponents of 1, 2 or 3 as structure."""
-        if self._fastest is None:
-            if not any(map(_on_host, self._stacks)):
-                return self
-            stacks = [schedules._specialize() for schedules in self.as_arrays()._stacks]
-            self._fastest = Batch._make(self._layout, stacks)
-        return self._fastest
+    def _keep_arrays(self, stacks: Iterable[Schedule]) -> Self:
+        arrays = Batch._make(self._layout, stacks)
+        self._arrays = arrays._arrays = numbers.float_dtype(), arrays
+        return self
 
     def _placed_as(self, sharding: Sharding, number: int) -> "Batch":
-        """The fastest form, its members spread over so many devices; kept for the next time."""
+        """The form that is evaluated, spread over so many devices; kept for the next time."""
         if self._placed is None or self._placed[0] != sharding:
-            fastest = self._specialized()
+            arrays = self.as_arrays()
 
             def where(leaf: Any) -> Sharding:
                 # What has too few members is on each device as a whole.
@@ -194,13 +148,15 @@ class Batch:
                     return NamedSharding(sharding.mesh, PartitionSpec())
                 return sharding
 
-            leaves, places = jax.tree.map(_whole, fastest), jax.tree.map(where, fastest)
+            leaves, places = jax.tree.map(_whole, arrays), jax.tree.map(where, arrays)
             self._placed = sharding, jax.device_put(leaves, places)
         return self._placed[1]
 
     def __call__(self, count: ArrayLike) -> jax.Array:
         """Returns the values of all members: K of them for a count, K by T for T counts."""
-        return _evaluate(self._specialized(), numbers.host_count(count))
+        count = numbers.host_count(count)
+        is_opaque = any(schedules._structure.is_opaque for schedules in self._stacks)
+        return (_values if is_opaque else _evaluate)(self.as_arrays(), count)
 
     def __len__(self) -> int:
         return len(self._layout.groups)
@@ -225,19 +181,29 @@ class Batch:
         places = np.arange(len(self))[chosen]
         if len(places) == 0:
             raise IndexError(f"`index` must choose at least one member, got {index!r}.")
-        groups, rows = self._layout.groups[places], self._layout.rows[places]
-        columns = self._columns
-        if columns is not None:
-            columns = {name: column[places] for name, column in columns.items()}
-        return _regroup(list(_sources(self)), groups, rows, columns)
+        groups = self._layout.groups[places]
+        used = list(dict.fromkeys(groups.tolist()))  # In the order in which they come first.
+        rows = {group: self._layout.rows[places[groups == group]] for group in used}
+        columns = None if self._columns is None else self._rows_of_table(places)
+        layout = Layout([used.index(group) for group in groups.tolist()])
+        some = Batch._make(layout, _rows_of(self._stacks, rows), columns)
+        if self._arrays is not None:
+            some._keep_arrays(_rows_of(self.as_arrays()._stacks, rows))
+        return some
+
+    def plot(self, steps: int | None = None, *, ax: Any = None, **line: Any) -> Any:
+        """Draws the curves, and returns their axes; see :func:`jaxlr.plot.plot_schedules`."""
+        from jaxlr.plot import plot_schedules
+
+        return plot_schedules(self, steps, ax=ax, **line)
 
     def __repr__(self) -> str:
         title = f"Batch of {len(self)} schedules"
         leaves = jax.tree.leaves(self)
         if not numbers.known(leaves) or not all(isinstance(x, _ARRAYS) for x in leaves):
             return f"<{title}, traced>"
-        shown = _tables.shown(len(self))
-        return "\n".join([title, *_tables.lines(self._rows_of_table(shown), shown)])
+        shown = tables.shown(len(self))
+        return "\n".join([title, *tables.lines(self._rows_of_table(shown), shown)])
 
     def __eq__(self, other: object) -> bool:
         return same_tree(self, other) if isinstance(other, Batch) else NotImplemented
@@ -260,7 +226,7 @@ class Batch:
         """
         columns = self._columns
         table = None if columns is None else {name: c.tolist() for name, c in columns.items()}
-        return {"schedules": [lr.to_dict() for lr in self], "table": _text.to_dict(table)}
+        return {"schedules": [lr.to_dict() for lr in self], "table": text.to_dict(table)}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "Batch":
@@ -268,7 +234,7 @@ class Batch:
         if not isinstance(data, Mapping) or set(data) != {"schedules", "table"}:
             raise ValueError(f"`data` must describe a batch, got {data!r}.")
         schedules = [Schedule.from_dict(item) for item in data["schedules"]]
-        return stack(schedules, table=_text.from_dict(data["table"], Schedule._constructors()))
+        return stack(schedules, table=text.from_dict(data["table"], Schedule._constructors()))
 
 
 jax.tree_util.register_pytree_with_keys(
@@ -303,9 +269,17 @@ def _chosen(index: Any) -> Any:
     return places if places.size else places.astype(int)
 
 
-@functools.partial(jax.jit, inline=True)
-def _evaluate(batch: Batch, count: jax.Array) -> jax.Array:
+def _rows_of(stacks: Sequence[Schedule], rows: Mapping[int, Any]) -> Iterator[Schedule]:
+    """Some rows of some stacks."""
+    for group, places in rows.items():
+        yield jax.tree.map(lambda leaf, places=places: _whole(leaf)[places], stacks[group])
+
+
+def _values(batch: Batch, count: Any) -> jax.Array:
     return values_of_all(batch._stacks, batch._layout.sizes, batch._layout.order, count)
+
+
+_evaluate = jax.jit(_values, inline=True)
 
 
 def stack(schedules: Iterable[Schedule], table: Mapping[str, npt.ArrayLike] | None = None) -> Batch:
@@ -339,13 +313,18 @@ def stack(schedules: Iterable[Schedule], table: Mapping[str, npt.ArrayLike] | No
             )
     if not members:
         raise ValueError("`schedules` must have at least one schedule, got none.")
-    names: dict[Any, int] = {}
-    groups = [names.setdefault(_structure(member), len(names)) for member in members]
-    together: list[list[Schedule]] = [[] for _ in names]
-    for group, member in zip(groups, members, strict=True):
-        together[group].append(member)
-    stacks, arrays = zip(*map(_together, together), strict=True)
-    return _batch(_Layout(groups), stacks, arrays, _tables.checked(table, len(members)))
+    layout, groups = grouped(members, _key)
+    columns = tables.checked(table, len(members))
+    batch = Batch._make(layout, (jax.tree.map(stacked, *group) for group in groups), columns)
+    if not any(map(_on_host, batch._stacks)):
+        return batch
+    arrays = ((member.as_arrays() for member in group) for group in groups)
+    return batch._keep_arrays(jax.tree.map(stacked, *group) for group in arrays)
+
+
+def _key(schedule: Schedule) -> Any:
+    """What two schedules must share to be evaluated by one program."""
+    return jax.tree.structure(schedule), _on_host(schedule), form(schedule.as_arrays())
 
 
 def batched(schedules: Schedule, table: Mapping[str, npt.ArrayLike] | None = None) -> Batch:
@@ -365,7 +344,7 @@ def batched(schedules: Schedule, table: Mapping[str, npt.ArrayLike] | None = Non
 
     >>> import jax, jax.numpy as jnp, jaxlr
     >>> peaks = jnp.array([1.0, 2.0])
-    >>> jaxlr.batched(jax.vmap(lambda peak: jaxlr.linear_schedule(peak, 0.0, 4))(peaks))(2)
+    >>> jaxlr.batches.batched(jax.vmap(lambda peak: jaxlr.linear_schedule(peak, 0.0, 4))(peaks))(2)
     Array([0.5, 1. ], dtype=float32)
     """
     if not isinstance(schedules, Schedule):
@@ -378,11 +357,9 @@ def batched(schedules: Schedule, table: Mapping[str, npt.ArrayLike] | None = Non
             "jaxlr.stack makes a batch of single schedules."
         )
     ((size,),) = sizes
-    columns, layout = _tables.checked(table, size), _Layout(np.zeros(size))
-    arrays = _converted_at_once(schedules, size) if _on_host(schedules) else schedules
-    if arrays is None:
-        return stack(_members(schedules, size), columns)
-    return _batch(layout, [schedules], [arrays], columns)
+    if _on_host(schedules) and not _is_elementwise(schedules):
+        return stack(_members(schedules, size), table)
+    return Batch._make(Layout(np.zeros(size)), [schedules], tables.checked(table, size))
 
 
 def _members(schedules: Schedule, size: int) -> Iterator[Schedule]:
@@ -391,71 +368,38 @@ def _members(schedules: Schedule, size: int) -> Iterator[Schedule]:
     return (jax.tree.map(item, schedules) for item in rows)
 
 
-def _converted(schedules: Schedule, size: int) -> Schedule:
-    """A stack in the form that is evaluated; what has JAX arrays is in it."""
+def _as_arrays(schedules: Schedule, size: int) -> Schedule:
+    """A stack in the form that is evaluated; one of JAX arrays is in it."""
     if not _on_host(schedules):
         return schedules
-    arrays = _converted_at_once(schedules, size)
-    if arrays is not None:
-        return arrays
-    return jax.tree.map(_stacked, *(member.as_arrays() for member in _members(schedules, size)))
+    if _is_elementwise(schedules):
+        arrays = schedules.as_arrays()
+        return jax.tree.map(lambda leaf: leaf if np.ndim(leaf) else np.full(size, leaf), arrays)
+    return jax.tree.map(stacked, *(member.as_arrays() for member in _members(schedules, size)))
 
 
-def _converted_at_once(schedules: Schedule, size: int) -> Schedule | None:
-    """A stack of the host in the form that is evaluated; None if its members may differ there."""
-    # An integer beyond int32 becomes a float in its own member, but in a stack in all.
-    exact = all(
-        _is_integer(leaf) == _is_integer(numbers.as_number(leaf))
-        for leaf in jax.tree.leaves(schedules)
-    )
-    if not exact or not _is_elementwise(schedules):
-        return None
-    arrays = schedules._expand()._convert()
-    return jax.tree.map(lambda leaf: leaf if np.ndim(leaf) else np.full(size, leaf), arrays)
+def _is_elementwise(schedules: Parametric) -> bool:
+    """Tells whether a stack can be prepared at once: if all in it are formulas of single numbers.
 
-
-def _is_elementwise(parametric: Parametric) -> bool:
-    """Tells whether many of a structure are brought at once to the form that is evaluated."""
-    family = parametric.family
-    within = jax.tree.leaves(
-        parametric, is_leaf=lambda x: isinstance(x, Parametric) and x is not parametric
-    )
-    if family.is_recipe and not (
-        family.elementwise and all(np.ndim(leaf) == 1 for leaf in jax.tree.leaves(parametric))
-    ):
+    A list has an axis of its own, and a recipe may do anything with a number.
+    """
+    kinds = schedules.family.kinds
+    if schedules.family.is_recipe or any(kinds[n].axes for n in schedules._structure.names):
         return False
-    return all(_is_elementwise(part) for part in within if isinstance(part, Parametric))
+    return all(
+        _is_elementwise(part) if isinstance(part, Parametric) else _stays_integer(part)
+        for value in schedules._leaves
+        for part in jax.tree.leaves(value, is_leaf=lambda x: isinstance(x, Parametric))
+    )
 
 
-def _together(members: Sequence[Schedule]) -> tuple[Schedule, Schedule]:
-    """One schedule of several of one structure, and the form of it that is evaluated."""
-    if all(map(_on_host, members)):
-        arrays = (member.as_arrays() for member in members)
-        return jax.tree.map(_stacked, *members), jax.tree.map(_stacked, *arrays)
-    if any(map(_on_host, members)):  # They keep the digits that they have alone.
-        members = [member.as_arrays()._convert() for member in members]
-    stacked = jax.tree.map(_stacked, *members)
-    return stacked, stacked
+def _stays_integer(leaf: Any) -> bool:
+    """An integer beyond int32 becomes a float in its own member, but in a stack in all."""
+    return numbers.is_integer(leaf) == numbers.is_integer(numbers.as_number(leaf))
 
 
 def _on_host(schedules: Schedule) -> bool:
     return numbers.on_host(*jax.tree.leaves(schedules))
-
-
-def _structure(schedule: Schedule) -> Any:
-    """What two schedules must share to be evaluated by one program."""
-    arrays = schedule.as_arrays()
-    leaves, tree = jax.tree.flatten(arrays)
-    forms = tuple((np.shape(leaf), _is_integer(leaf)) for leaf in leaves)
-    return jax.tree.structure(schedule), tree, forms
-
-
-def _is_integer(leaf: Any) -> bool:
-    return bool(jnp.issubdtype(jnp.result_type(leaf), jnp.integer))
-
-
-def _stacked(*leaves: Any) -> Any:
-    return np.stack(leaves) if numbers.on_host(*leaves) else jnp.stack(leaves)
 
 
 def _item(leaf: Any, row: int) -> Any:
@@ -476,7 +420,7 @@ def _whole(leaf: Any) -> Any:
 
 
 def _rebuild(groups: npt.ArrayLike, stacks: Sequence[Schedule], columns: Any) -> Batch:
-    return Batch._make(_Layout(groups), stacks, None, columns)
+    return Batch._make(Layout(groups), stacks, columns)
 
 
 def concatenate(batches: Iterable[Batch]) -> Batch:
@@ -504,88 +448,26 @@ def concatenate(batches: Iterable[Batch]) -> Batch:
         raise ValueError("`batches` must have at least one batch, got none.")
     columns = None
     if any(part._columns is not None for part in parts):
-        columns = _tables.concatenated([part.table for part in parts], list(map(len, parts)))
-    firsts = np.append(0, np.cumsum([len(part._stacks) for part in parts]))[:-1]
-    pairs = zip(firsts, parts, strict=True)
-    return _regroup(
-        [source for part in parts for source in _sources(part)],
-        np.concatenate([first + part._layout.groups for first, part in pairs]),
-        np.concatenate([part._layout.rows for part in parts]),
-        columns,
-    )
+        columns = tables.concatenated([part.table for part in parts], list(map(len, parts)))
+    alike: dict[Any, list[Schedule]] = {}
+    groups = []
+    for part in parts:
+        keys = list(map(_key_of_stack, part._stacks, part.as_arrays()._stacks))
+        for key, schedules in zip(keys, part._stacks, strict=True):
+            alike.setdefault(key, []).append(schedules)
+        numbers_of = [list(alike).index(key) for key in keys]
+        groups.append(np.asarray(numbers_of)[part._layout.groups])
+    stacks = (jax.tree.map(_together, *schedules) for schedules in alike.values())
+    return Batch._make(Layout(np.concatenate(groups)), stacks, columns)
 
 
-class _Source(NamedTuple):
-    """A stack of a batch, the form of it that is evaluated, and how many members it has."""
-
-    schedules: Schedule
-    arrays: Schedule
-    size: int
-
-    @property
-    def structure(self) -> Any:
-        """What stacks must share to become one, as :func:`_structure` for their members."""
-        leaves, tree = jax.tree.flatten(self.arrays)
-        forms = tuple((np.shape(leaf)[1:], _is_integer(leaf)) for leaf in leaves)
-        return jax.tree.structure(self.schedules), tree, forms
+def _key_of_stack(schedules: Schedule, arrays: Schedule) -> Any:
+    """What stacks must share to become one, as :func:`_key` for their members."""
+    leaves, tree = jax.tree.flatten(arrays)
+    forms = tuple((np.shape(leaf)[1:], numbers.is_integer(leaf)) for leaf in leaves)
+    return jax.tree.structure(schedules), _on_host(schedules), tree, forms
 
 
-def _sources(batch: Batch) -> Iterator[_Source]:
-    return map(_Source, batch._stacks, batch.as_arrays()._stacks, batch._layout.sizes)
-
-
-def _alike(parts: Sequence[_Source]) -> tuple[list[Schedule], list[Schedule]]:
-    """Stacks of one structure that are to become one, as in :func:`_together`."""
-    given, converted = [part.schedules for part in parts], [part.arrays for part in parts]
-    if all(map(_on_host, given)):
-        return given, converted
-    if any(map(_on_host, given)):
-        converted = [schedules._convert() for schedules in converted]
-    return converted, converted
-
-
-def _regroup(
-    sources: Sequence[_Source],
-    source: np.ndarray[Any, Any],
-    rows: np.ndarray[Any, Any],
-    columns: Mapping[str, np.ndarray[Any, Any]] | None,
-) -> Batch:
-    """The batch whose member k is row ``rows[k]`` of ``sources[source[k]]``."""
-    alike: dict[Any, list[int]] = {}
-    for index in dict.fromkeys(source.tolist()):
-        alike.setdefault(sources[index].structure, []).append(index)
-    group_of, start_of = np.zeros((2, len(sources)), np.int64)
-    stacks, arrays = [], []
-    for group, indices in enumerate(alike.values()):
-        group_of[indices] = group
-        sizes = [sources[index].size for index in indices]
-        start_of[indices] = np.cumsum(sizes) - sizes
-    groups, places = group_of[source], start_of[source] + rows
-    for group, indices in enumerate(alike.values()):
-        taken = places[groups == group]
-        given, converted = _alike([sources[index] for index in indices])
-        arrays.append(_rows(converted, taken))
-        stacks.append(arrays[-1] if given is converted else _rows(given, taken))
-    return _batch(_Layout(groups), stacks, arrays, columns)
-
-
-def _rows(stacks: Sequence[Schedule], rows: np.ndarray[Any, Any]) -> Schedule:
-    """Some rows of stacks of one structure, counted through all of them."""
-
-    def take(*leaves: Any) -> Any:
-        array: Any = np if numbers.on_host(*leaves) else jnp
-        parts = list(map(_whole, leaves))
-        return (parts[0] if len(parts) == 1 else array.concatenate(parts))[rows]
-
-    return jax.tree.map(take, *stacks)
-
-
-def _batch(
-    layout: _Layout, stacks: Sequence[Schedule], arrays: Sequence[Schedule], columns: Any
-) -> Batch:
-    """A batch whose form that is evaluated is known; that of JAX arrays is itself."""
-    if not any(map(_on_host, stacks)):
-        return Batch._make(layout, stacks, None, columns)
-    expanded = Batch._make(layout, arrays)
-    expanded._arrays = expanded
-    return Batch._make(layout, stacks, expanded, columns)
+def _together(*leaves: Any) -> Any:
+    """The rows of several leaves, one below the other."""
+    return numbers.namespace(*leaves).concatenate(list(map(_whole, leaves)))

@@ -10,7 +10,7 @@ hands out its parts, for a table that fits nowhere.
 Array([[1.  , 0.75, 0.5 , 0.25, 0.  ],
        [2.  , 1.5 , 1.  , 0.5 , 0.  ]], dtype=float32)
 >>> largest = 0.0
->>> for block in jaxlr.blocks(batch, np.arange(1000)):
+>>> for block in jaxlr.batches.blocks(batch, np.arange(1000)):
 ...     largest = max(largest, float(block.values.max()))
 >>> largest
 2.0

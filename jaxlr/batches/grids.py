@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxlr.batches import tables as _tables
+from jaxlr.batches import tables
 from jaxlr.batches.batch import Batch, batched, stack
 from jaxlr.core.family import Family
 from jaxlr.core.schedule import Schedule
@@ -62,7 +62,8 @@ def zipped(family: Callable[..., Schedule], /, **axes: Any) -> Batch:
       ValueError: if the lists are empty or not equally long, or what the family refuses.
 
     >>> import jaxlr
-    >>> jaxlr.zipped(jaxlr.cosine_decay_schedule, init_value=[0.1, 0.2], decay_steps=[100, 50])
+    >>> jaxlr.batches.zipped(
+    ...     jaxlr.cosine_decay_schedule, init_value=[0.1, 0.2], decay_steps=[100, 50])
     Batch of 2 schedules
        init_value  decay_steps
     0  0.1         100
@@ -80,7 +81,7 @@ def _axes(axes: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     columns, fixed = {}, {}
     for name, values in axes.items():
         if isinstance(values, list | tuple | range) or np.ndim(values) > 0:
-            columns[name] = _tables.as_column(values)
+            columns[name] = tables.as_column(values)
             if len(columns[name]) == 0:
                 raise ValueError(f"`{name}` must have at least one value, got {values!r}.")
         else:

@@ -9,12 +9,13 @@ from jax.typing import ArrayLike
 
 from jaxlr import curves
 from jaxlr.catalogue.transitions import transition_schedule
-from jaxlr.core.numbers import as_float, as_number, as_steps, on_host
-from jaxlr.core.parameters import Fraction, Period, Positive, PositiveExponent, Steps, Value
+from jaxlr.core.numbers import as_float, as_steps, exact, namespace
+from jaxlr.core.parameters import Fraction, Period, Positive, Steps, Value
 from jaxlr.core.schedule import Schedule, schedule
 from jaxlr.curves import Shape
 from jaxlr.exact.doubles import divide, log
 from jaxlr.exact.intervals import by_interval
+from jaxlr.exact.parameters import PositiveExponent
 from jaxlr.exact.powers import root
 from jaxlr.exact.time import blend, inverse, progress
 from jaxlr.exact.waves import half_cosine
@@ -30,7 +31,7 @@ __all__ = [
 ]
 
 
-@schedule(elementwise=True)
+@schedule
 def rex_schedule(
     init_value: Value, decay_steps: Steps, end_value: Value = 0.0, beta: Fraction = 0.5
 ) -> Schedule:
@@ -63,7 +64,7 @@ def rex_schedule(
     return transition_schedule(init_value, end_value, decay_steps, curves.rex(beta))
 
 
-@schedule(elementwise=True)
+@schedule
 def tanh_decay_schedule(
     init_value: Value,
     decay_steps: Steps,
@@ -108,7 +109,7 @@ def tanh_decay_schedule(
     return transition_schedule(init_value, end_value, decay_steps, curve)
 
 
-@schedule(elementwise=True)
+@schedule
 def k_decay_schedule(
     init_value: Value,
     decay_steps: Steps,
@@ -181,7 +182,7 @@ def half_cosine_schedule(init_value: Value, decay_steps: Steps, end_value: Value
 @schedule
 def cosine_linear_envelope_schedule(
     count: jax.Array, init_value: Value, decay_steps: Steps, alpha: Value = 0.0
-) -> jax.Array:
+) -> ArrayLike:
     r"""Half a cosine wave times a line, from a value down to a fraction of it.
 
     .. math::
@@ -209,7 +210,7 @@ def cosine_linear_envelope_schedule(
     """
     remaining = progress(count, decay_steps).remaining
     wave = remaining * half_cosine(remaining)
-    return as_float(init_value) * (wave + as_float(alpha) * (1.0 - wave))
+    return init_value * (wave + alpha * (1.0 - wave))
 
 
 def _check_bound(*, decay_steps: ArrayLike, upper_bound: ArrayLike, **_: Any) -> None:
@@ -264,13 +265,52 @@ def hyperbolic_decay_schedule(
     return blend(init_value, infimum, depth.over, above)
 
 
-@schedule(check=_check_bound)
+class _Milestones(NamedTuple):
+    """Counts on the way at equal distances in depth, and what is known there.
+
+    From the last of them on, no exponent is long.
+    """
+
+    rate: Any
+    starts: Any
+    depths: Any
+    values: Any
+    end_value: Any
+
+
+def _milestones(
+    *, init_value: ArrayLike, decay_steps: ArrayLike, infimum: ArrayLike, upper_bound: ArrayLike
+) -> _Milestones:
+    array = namespace(init_value, decay_steps, infimum, upper_bound)
+    log_value, part = log(init_value), divide(decay_steps, upper_bound)
+    rate = log(infimum) - log_value
+    shares = np.linspace(1.0, 0.0, 8, endpoint=False)
+
+    def depth(square: Any) -> Any:  # Above 0, so that its derivative is finite.
+        return array.sqrt(array.maximum(square, np.finfo(np.float32).tiny))
+
+    whole = depth(part * (2.0 - part))
+    each, part, bound, steps = (
+        array.asarray(x)[..., None] for x in (whole, part, exact(upper_bound), exact(decay_steps))
+    )
+    starts = bound * (1.0 - depth((each * shares) ** 2 + (1.0 - part) ** 2))
+    starts = array.clip(array.floor(starts), 0, steps)
+    passed = starts / bound
+    depths = depth((part - passed) * (2.0 - part - passed))
+    values = array.exp(array.asarray(log_value)[..., None] + rate[..., None] * (each - depths))
+    end_value = array.exp(log_value + rate * whole)
+    return _Milestones(rate, starts.astype(int), depths, values, end_value)
+
+
+@schedule(prepare=_milestones, check=_check_bound)
 def exp_hyperbolic_decay_schedule(
+    count: jax.Array,
+    milestones: _Milestones,
     init_value: Positive,
     decay_steps: Steps,
     infimum: Positive,
     upper_bound: Period,
-) -> Schedule:
+) -> jax.Array:
     r"""A power that follows part of a hyperbola.
 
     .. math::
@@ -301,30 +341,22 @@ def exp_hyperbolic_decay_schedule(
       Kim, `HyperbolicLR: Epoch insensitive learning rate scheduler
       <https://arxiv.org/abs/2407.15200>`_, 2024
     """
-    rate, part = log(infimum) - log(init_value), divide(decay_steps, upper_bound)
-    whole = _root(part * (2.0 - part))
-    # Some counts on the way, at equal distances in depth, so that no exponent is long.
-    shares = np.linspace(1.0, 0.0, 8, endpoint=False)
-    starts = divide(upper_bound, 1.0) * (1.0 - _root((whole * shares) ** 2 + (1.0 - part) ** 2))
-    starts = _whole(starts, decay_steps)
-    passed = divide(starts, upper_bound)
-    left = _root((part - passed) * (2.0 - part - passed))
-    values = _exp(log(init_value) + rate * (whole - left))
-    end_value = _exp(log(init_value) + rate * whole)
-    return _exp_hyperbola(starts, left, values, end_value, rate, decay_steps, upper_bound)
+    over = progress(count, decay_steps).remaining <= 0.0
+    count, starts, steps, bound = as_steps(count, milestones.starts, decay_steps, upper_bound)
+    count = jnp.minimum(count, steps)
 
+    def value(count: jax.Array, last: Any) -> jax.Array:
+        start, depth, known = last
+        both = depth + _hyperbola(count, steps, bound).left
+        # The difference of the two squares over their sum keeps its digits where they are close.
+        unit = inverse(bound)
+        passed = as_float(count - start) * unit
+        fallen = passed * ((as_float(bound - count) + as_float(bound - start)) * unit)
+        return known * jnp.exp(milestones.rate * (fallen / jnp.where(both > 0.0, both, 1.0)))
 
-def _whole(steps: Any, most: Any) -> Any:
-    array: Any = np if on_host(steps, most) else jnp
-    return as_number(array.clip(array.floor(steps), 0, most).astype(int))
-
-
-def _root(x: Any) -> Any:
-    return np.sqrt(x) if on_host(x) else root(x)
-
-
-def _exp(x: Any) -> Any:
-    return np.exp(x) if on_host(x) else jnp.exp(x)
+    columns = (starts, milestones.depths, milestones.values)
+    falling = by_interval(value, starts[1:], count, columns)
+    return jnp.where(over, milestones.end_value, falling)
 
 
 class _Depth(NamedTuple):
@@ -345,32 +377,3 @@ def _hyperbola(count: ArrayLike, steps: ArrayLike, bound: ArrayLike) -> _Depth:
     both = whole + left_depth
     fallen = part * over * (curved + part * (1.0 + left)) / jnp.where(both > 0.0, both, 1.0)
     return _Depth(fallen, left_depth, whole)
-
-
-@schedule
-def _exp_hyperbola(
-    count: jax.Array,
-    starts: Steps,
-    depths: Value,
-    values: Value,
-    end_value: Value,
-    rate: Value,
-    decay_steps: Steps,
-    upper_bound: Period,
-) -> jax.Array:
-    """The expanded form: from the last of some counts whose values are known."""
-    fraction = progress(count, decay_steps)
-    count, starts, steps, bound = as_steps(count, jnp.asarray(starts), decay_steps, upper_bound)
-    count = jnp.minimum(count, steps)
-
-    def value(count: jax.Array, last: Any) -> jax.Array:
-        start, depth, known = last
-        both = depth + _hyperbola(count, steps, bound).left
-        # The difference of the two squares over their sum keeps its digits where they are close.
-        unit = inverse(bound)
-        passed = as_float(count - start) * unit
-        fallen = passed * ((as_float(bound - count) + as_float(bound - start)) * unit)
-        return known * jnp.exp(as_float(rate) * (fallen / jnp.where(both > 0.0, both, 1.0)))
-
-    falling = by_interval(value, starts[1:], count, (starts, depths, values))
-    return jnp.where(fraction.remaining > 0.0, falling, as_float(end_value))

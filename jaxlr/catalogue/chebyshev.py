@@ -17,13 +17,13 @@ __all__ = ["chebyshev_schedule"]
 def _check_order(*, min_value: ArrayLike, max_value: ArrayLike, period: ArrayLike) -> None:
     if np.any(np.asarray(min_value) > np.asarray(max_value)):
         raise ValueError(
-            f"chebyshev_schedule: `max_value` must be at least `min_value`, got {max_value} and "
+            f"`max_value` must be at least `min_value`, got {max_value} and "
             f"{min_value}. They are the inverses of the smallest and the largest curvature."
         )
     steps = np.asarray(period)
     if np.any(np.log2(steps) % 1.0 != 0.0) or np.any((steps < 1) | (steps > 2**30)):
         raise ValueError(
-            f"chebyshev_schedule: `period` must be a power of 2 up to 2**30, such as 64, got "
+            f"`period` must be a power of 2 up to 2**30, such as 64, got "
             f"{period}. The order of the values is made by doubling."
         )
 
@@ -31,7 +31,7 @@ def _check_order(*, min_value: ArrayLike, max_value: ArrayLike, period: ArrayLik
 @schedule(check=_check_order)
 def chebyshev_schedule(
     count: jax.Array, min_value: Positive, max_value: Positive, period: Period
-) -> jax.Array:
+) -> ArrayLike:
     r"""Steps of gradient descent that are best for a quadratic, in a fractal order.
 
     .. math::
@@ -69,7 +69,7 @@ def chebyshev_schedule(
     count, steps, passed = as_steps(count, length, whole_periods(count, length))
     own = count - passed * steps
     part = (as_float(_fractal(own.astype(jnp.int32), bits)) + 0.5) * inverse(length)
-    low, high = as_float(min_value), as_float(max_value)
+    low, high = min_value, max_value
     wave = half_cosine(part)
     return low * high / (high * wave + low * (1.0 - wave))
 

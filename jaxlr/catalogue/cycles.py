@@ -1,35 +1,43 @@
 """Schedules that rise and fall, once or again and again."""
 
-import typing
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from jaxlr.catalogue.piecewise import _through, _through_from_0
+from jaxlr.catalogue.piecewise import piecewise_curve_schedule
 from jaxlr.catalogue.warmups import warmup_cosine_decay_schedule
-from jaxlr.core.numbers import as_float, as_number, as_steps, is_integer, known, on_host, stack
-from jaxlr.core.parameters import Exponent, Fraction, Kind, Period, Positive, Steps, Value
+from jaxlr.core.numbers import (
+    as_float,
+    as_number,
+    as_steps,
+    exact,
+    known,
+    namespace,
+    on_host,
+    stack,
+)
+from jaxlr.core.parameters import Fraction, Kind, Period, Positive, Steps, Value, is_sequence
 from jaxlr.core.schedule import Schedule, schedule
-from jaxlr.curves import Curve, Shape
-from jaxlr.exact.cycles import Length, cycle_of, length
+from jaxlr.curves import Shape, along
+from jaxlr.exact.cycles import Length, as_instant, cycle_of, length
 from jaxlr.exact.doubles import Double, divide, double, exponential, log
 from jaxlr.exact.intervals import by_interval
+from jaxlr.exact.parameters import Exponent
 from jaxlr.exact.powers import raised
 from jaxlr.exact.time import (
     Instant,
     Progress,
     blend,
-    either_progress,
     instant,
     inverse,
     later,
+    passed,
     phase,
     progress_in,
-    total,
     whole_periods,
 )
 
@@ -46,8 +54,8 @@ __all__ = [
 def _check_onecycle(*, pct_start: ArrayLike, pct_final: ArrayLike, **_: Any) -> None:
     if np.any(np.asarray(pct_start) > np.asarray(pct_final)):
         raise ValueError(
-            f"linear_onecycle_schedule: `pct_final` must be at least `pct_start`, got {pct_final} "
-            f"and {pct_start}. Both are parts of the whole cycle."
+            f"`pct_final` must be at least `pct_start`, got {pct_final} and {pct_start}. Both are "
+            "parts of the whole cycle."
         )
 
 
@@ -88,10 +96,10 @@ def linear_onecycle_schedule(
       Smith and Topin, `Super-Convergence: Very Fast Training of Neural Networks Using Large
       Learning Rates <https://arxiv.org/abs/1708.07120>`_, 2017
     """
-    corners = [_part(pct_start, transition_steps), _part(pct_final, transition_steps)]
+    up, down = (_part(fraction, transition_steps) for fraction in (pct_start, pct_final))
     low = divide(peak_value, div_factor)
-    values = [low, peak_value, low, divide(low, final_div_factor)]
-    return _through_from_0(stack(*corners, transition_steps), stack(*values), "linear")
+    values = stack(low, peak_value, low, divide(low, final_div_factor))
+    return piecewise_curve_schedule(_knots(0, up, down, transition_steps), values)
 
 
 @schedule
@@ -130,9 +138,16 @@ def cosine_onecycle_schedule(
       Learning Rates <https://arxiv.org/abs/1708.07120>`_, 2017
     """
     low = divide(peak_value, div_factor)
-    values = [low, peak_value, divide(low, final_div_factor)]
-    corners = stack(_part(pct_start, transition_steps), transition_steps)
-    return _through_from_0(corners, stack(*values), "cosine")
+    values = stack(low, peak_value, divide(low, final_div_factor))
+    knots = _knots(0, _part(pct_start, transition_steps), transition_steps)
+    return piecewise_curve_schedule(knots, values, "cosine")
+
+
+def _knots(*times: ArrayLike) -> Any:
+    """Times one after another; traced ones in two parts, so that whole steps keep their digits."""
+    if on_host(*times):
+        return np.stack(times)
+    return Instant(*(stack(*numbers) for numbers in zip(*map(instant, times), strict=True)))
 
 
 def _part(fraction: ArrayLike, steps: ArrayLike) -> Any:
@@ -145,7 +160,7 @@ def _part(fraction: ArrayLike, steps: ArrayLike) -> Any:
 def _check_three_phases(*, pct_start: ArrayLike, three_phase: bool, **_: Any) -> None:
     if three_phase and np.any(np.asarray(pct_start) > 0.5):
         raise ValueError(
-            f"onecycle_schedule: `pct_start` must be at most 0.5 with `three_phase`, got "
+            f"`pct_start` must be at most 0.5 with `three_phase`, got "
             f"{pct_start}. The second phase is as long as the first."
         )
 
@@ -204,40 +219,53 @@ def onecycle_schedule(
     """
     low = divide(peak_value, div_factor)
     if end_at == "last_update":
-        peak = instant(_last(_product(pct_start, transition_steps)))
-        end = instant(_last(transition_steps))
+        peak, end = _last(exact(pct_start) * exact(transition_steps)), _last(transition_steps)
     else:
-        peak, end = instant(_part(pct_start, transition_steps)), instant(transition_steps)
-    corners, values = [instant(0), peak], [low, peak_value]
-    if three_phase:
-        corners, values = [*corners, Instant(2 * peak.whole, 2 * peak.part)], [*values, low]
-    corners, values = [*corners, end], [*values, divide(low, final_div_factor)]
-    whole, part = (stack(*numbers) for numbers in zip(*corners, strict=True))
-    return _through(Instant(whole, part), stack(*values), curve)
-
-
-def _product(x: ArrayLike, y: ArrayLike) -> Any:
-    """``x * y``, in double precision for numbers of the host."""
-    if on_host(x, y):
-        return np.asarray(x, np.float64) * np.asarray(y, np.float64)
-    return as_float(x) * as_float(y)
+        peak, end = _part(pct_start, transition_steps), transition_steps
+    middle, lows = ([2 * peak], [low]) if three_phase else ([], [])
+    values = stack(low, peak_value, *lows, divide(low, final_div_factor))
+    return piecewise_curve_schedule(_knots(0, peak, *middle, end), values, curve)
 
 
 def _last(steps: Any) -> Any:
     """The last count of some steps; 0 if there is none."""
-    return np.maximum(steps - 1, 0) if on_host(steps) else jnp.maximum(steps - 1, 0)
+    return namespace(steps).maximum(steps - 1, 0)
 
 
 def _check_gamma(*, mode: str, gamma: ArrayLike, **_: Any) -> None:
     if mode != "exp_range" and np.any(np.asarray(gamma) != 1.0):
         raise ValueError(
-            f"cyclic_schedule: `gamma` has no meaning in mode {mode!r}, got {gamma}. Give "
+            f"`gamma` has no meaning in mode {mode!r}, got {gamma}. Give "
             "mode='exp_range' with it, or leave it at 1."
         )
 
 
-@schedule(check=_check_gamma)
+class _Cycle(NamedTuple):
+    """The times within a cycle, and the logarithm of what its top shrinks by, if it does."""
+
+    up: Instant
+    length: Length
+    rate: Double | None
+
+
+def _cycle(
+    *,
+    step_size_up: ArrayLike,
+    step_size_down: ArrayLike | None,
+    mode: str,
+    gamma: ArrayLike,
+    **_: Any,
+) -> _Cycle:
+    down = step_size_up if step_size_down is None else step_size_down
+    factor = {"triangular": None, "triangular2": 0.5, "exp_range": gamma}[mode]
+    rate = None if factor is None else double(log(factor))
+    return _Cycle(instant(step_size_up), length(step_size_up, down), rate)
+
+
+@schedule(prepare=_cycle, check=_check_gamma)
 def cyclic_schedule(
+    count: jax.Array,
+    cycle: _Cycle,
     base_value: Value,
     max_value: Value,
     step_size_up: Period,
@@ -245,7 +273,7 @@ def cyclic_schedule(
     mode: Literal["triangular", "triangular2", "exp_range"] = "triangular",
     gamma: Positive = 1.0,
     curve: Shape = "linear",
-) -> Schedule:
+) -> jax.Array:
     r"""Up and down between two values, again and again.
 
     In each cycle the value goes from :math:`B` up to :math:`B + (M - B) g` and back, where
@@ -289,72 +317,18 @@ def cyclic_schedule(
       ``SinDecay2`` and ``SinExp`` of ParameterSchedulers.jl are the three modes with
       ``curve="sine"``, their period twice ``step_size_up``.
     """
-    down = step_size_up if step_size_down is None else step_size_down
-    rates = {"triangular2": log(0.5), "exp_range": log(gamma)}
-    rate = double(rates[mode]) if mode in rates else None
-    top = base_value, max_value, rate, mode == "exp_range", curve
-    if is_integer(step_size_up) and is_integer(down):
-        return _whole_cyclic(step_size_up, total(step_size_up, down), *top)
-    return _cyclic(instant(step_size_up), length(step_size_up, down), *top)
-
-
-@schedule
-def _cyclic(
-    count: jax.Array,
-    up: Instant,
-    period: Length,
-    base_value: Value,
-    max_value: Value,
-    rate: Double | None,
-    by_count: bool,
-    curve: Shape,
-) -> jax.Array:
-    """The expanded form: the top shrinks by ``exp(rate)`` in each cycle or at each count."""
-    number, begin, end = cycle_of(count, period)
-    top, steps = later(begin, up), Instant(period.whole, period.part.high + period.part.low)
-    rise = progress_in(count, phase(Instant(0, 0.0), up)._replace(begin=begin, end=top))
-    fall = progress_in(count, phase(up, steps)._replace(begin=top, end=end))
+    number, begin, end = cycle_of(count, cycle.length)
+    top = later(begin, cycle.up)
+    rise = progress_in(count, phase(Instant(0, 0.0), cycle.up)._replace(begin=begin, end=top))
+    down = phase(cycle.up, as_instant(cycle.length))
+    fall = progress_in(count, down._replace(begin=top, end=end))
     rises = rise.remaining > 0.0
-    part = Progress(*(jnp.where(rises, up, down) for up, down in zip(rise, fall, strict=True)))
-    passed = count if by_count else number
-    return _up_and_down(rises, part, base_value, max_value, passed, rate, curve)
-
-
-@schedule
-def _whole_cyclic(
-    count: jax.Array,
-    up: Period,
-    period: Period,
-    base_value: Value,
-    max_value: Value,
-    rate: Double | None,
-    by_count: bool,
-    curve: Shape,
-) -> jax.Array:
-    """The same for lengths of whole steps, which take less time."""
-    count, up, period = as_steps(count, up, period)
-    number = whole_periods(count, period)
-    rises, part = either_progress(count - number * period, up, period)
-    passed = count if by_count else number
-    return _up_and_down(rises, part, base_value, max_value, passed, rate, curve)
-
-
-def _up_and_down(
-    rises: jax.Array,
-    part: Progress,
-    base_value: ArrayLike,
-    max_value: ArrayLike,
-    passed: jax.Array,
-    rate: Double | None,
-    curve: Shape,
-) -> jax.Array:
-    """The curve in a part of a cycle, whose top shrinks with what has passed."""
-    risen, missing = (jnp.where(rises, up, down) for up, down in (part, part[::-1]))
-    base, peak = as_float(base_value), as_float(max_value)
-    if rate is not None:
-        shrink = exponential(passed, rate)
+    risen, missing = (jnp.where(rises, x, y) for x, y in zip(rise, fall[::-1], strict=True))
+    peak = max_value
+    if cycle.rate is not None:
+        shrink = exponential(count if mode == "exp_range" else number, cycle.rate)
         peak = blend(base_value, max_value, shrink, 1.0 - shrink)
-    return typing.cast(Curve, curve)(Progress(risen, missing), base, peak)
+    return along(curve, Progress(risen, missing), base_value, peak)
 
 
 @schedule
@@ -404,8 +378,16 @@ def cyclic_polynomial_schedule(
     return blend(init_value, end_value, *raised(fraction, power))
 
 
+def _column(numbers: Any) -> Any:
+    """One array of some numbers, of the host if all are."""
+    on_the_host = on_host(*jax.tree.leaves(numbers))
+    return np.asarray(numbers) if on_the_host else jnp.asarray(numbers)
+
+
 class _Cycles(Kind):
     """A list of the arguments of each cycle, kept as one dict of arrays."""
+
+    name = "Sequence[Mapping[str, ArrayLike]]"
 
     def store(self, where: str, value: Any) -> Any:
         family = warmup_cosine_decay_schedule.family
@@ -422,7 +404,7 @@ class _Cycles(Kind):
                 for name, column in family.bind(**value).items()
             }
         else:
-            if not isinstance(value, Sequence) or not all(isinstance(x, Mapping) for x in value):
+            if not is_sequence(value) or not all(isinstance(x, Mapping) for x in value):
                 raise TypeError(
                     f"{where} must be a list of dicts, the arguments of each cycle, got {value!r}."
                 )
@@ -430,10 +412,18 @@ class _Cycles(Kind):
                 raise ValueError(f"{where} must have at least one cycle, got {value!r}.")
             cycles = [family.build(**cycle).params for cycle in value]  # It checks them.
             columns = {name: [cycle[name] for cycle in cycles] for name in cycles[0]}
-        return {name: family.kinds[name].store(where, column) for name, column in columns.items()}
+        return super().store(where, {name: _column(x) for name, x in columns.items()})
 
     def check(self, where: str, value: Any) -> None:
         warmup_cosine_decay_schedule(**value)
+
+    def prepare(self, value: Any) -> Any:
+        kinds = warmup_cosine_decay_schedule.family.kinds
+        return {name: kinds[name].prepare(column) for name, column in value.items()}
+
+    def plain(self, value: Any) -> Any:
+        kinds = warmup_cosine_decay_schedule.family.kinds
+        return {name: kinds[name].plain(column) for name, column in value.items()}
 
     def text(self, value: Any) -> str:
         if known(value) and all(np.ndim(column) == 1 for column in value.values()):
@@ -444,8 +434,9 @@ class _Cycles(Kind):
 
 @schedule
 def sgdr_schedule(
+    count: jax.Array,
     cosine_kwargs: Annotated[Sequence[Mapping[str, ArrayLike]], _Cycles()],
-) -> Schedule:
+) -> jax.Array:
     """Warm-ups and cosine decays, one after another: stochastic descent with warm restarts.
 
     Args:
@@ -470,38 +461,14 @@ def sgdr_schedule(
       Loshchilov and Hutter, `SGDR: Stochastic Gradient Descent with Warm Restarts
       <https://arxiv.org/abs/1608.03983>`_, 2017
     """
-    return _cycles(**typing.cast(Mapping[str, ArrayLike], cosine_kwargs))
-
-
-@schedule
-def _cycles(
-    count: jax.Array,
-    init_value: Value,
-    peak_value: Value,
-    warmup_steps: Steps,
-    decay_steps: Steps,
-    end_value: Value,
-    exponent: Exponent,
-) -> jax.Array:
-    """The expanded form of a list of cycles: picks one and evaluates it at its own count."""
-    ends = jnp.cumsum(decay_steps)
-    starts = ends - decay_steps
-    columns = {
-        "init_value": init_value,
-        "peak_value": peak_value,
-        "warmup_steps": warmup_steps,
-        "decay_steps": decay_steps,
-        "end_value": end_value,
-        "exponent": exponent,
-    }
-    # A whole exponent that all cycles share is one number, and no column.
-    shared = {"exponent": columns.pop("exponent")} if np.ndim(exponent) == 0 else {}
-    formula = warmup_cosine_decay_schedule.family.function
+    arguments: Any = cosine_kwargs
+    ends = jnp.cumsum(arguments["decay_steps"])
+    starts = ends - arguments["decay_steps"]
+    warmup_cosine = warmup_cosine_decay_schedule.family.function
 
     def of_cycle(count: jax.Array, entry: Any) -> jax.Array:
         start, arguments = entry
-        count, start = as_steps(count, start)
-        value: jax.Array = formula(count - start, **arguments, **shared)
+        value: jax.Array = warmup_cosine(passed(count, start), **arguments)
         return value
 
-    return by_interval(of_cycle, starts[1:], count, (starts, columns))
+    return by_interval(of_cycle, starts[1:], count, (starts, arguments))

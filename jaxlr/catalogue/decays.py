@@ -4,17 +4,16 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.typing import ArrayLike
 
 from jaxlr.catalogue.transitions import constant_schedule
 from jaxlr.compose import join_schedules
-from jaxlr.core.numbers import as_float, as_steps, on_host
+from jaxlr.core.numbers import as_float, exact
 from jaxlr.core.parameters import NonNegative, Period, Positive, Steps, Value
 from jaxlr.core.schedule import Schedule, schedule
+from jaxlr.exact import powers
 from jaxlr.exact.doubles import Double, double, exponential, log, per_step
-from jaxlr.exact.powers import power
-from jaxlr.exact.time import inverse, whole_periods
+from jaxlr.exact.time import inverse, passed, whole_periods
 
 __all__ = [
     "exponential_decay",
@@ -28,15 +27,23 @@ __all__ = [
 ]
 
 
-@schedule(elementwise=True)
+def _decay(
+    *, transition_steps: ArrayLike, decay_rate: ArrayLike, staircase: bool, **_: Any
+) -> Double:
+    return _slope(log(decay_rate), transition_steps, staircase)
+
+
+@schedule(prepare=_decay)
 def exponential_decay(
+    count: jax.Array,
+    slope: Double,
     init_value: Value,
     transition_steps: Period,
     decay_rate: Positive,
     transition_begin: Steps = 0,
     staircase: bool = False,
     end_value: Value | None = None,
-) -> Schedule:
+) -> ArrayLike:
     r"""Multiplication by a rate every so many steps, continuously or in stairs.
 
     .. math::
@@ -63,20 +70,27 @@ def exponential_decay(
     >>> jaxlr.exponential_decay(1.0, transition_steps=2, decay_rate=0.25)(jnp.arange(5))
     Array([1.    , 0.5   , 0.25  , 0.125 , 0.0625], dtype=float32)
     """
-    return _decay_by(
-        log(decay_rate), init_value, transition_steps, transition_begin, staircase, end_value
-    )
+    elapsed = passed(count, transition_begin)
+    return _exponential(elapsed, slope, init_value, transition_steps, staircase, end_value)
 
 
-@schedule(elementwise=True)
+def _natural_decay(
+    *, transition_steps: ArrayLike, decay_rate: ArrayLike, staircase: bool, **_: Any
+) -> Double:
+    return _slope(-exact(decay_rate), transition_steps, staircase)
+
+
+@schedule(prepare=_natural_decay)
 def natural_exponential_decay(
+    count: jax.Array,
+    slope: Double,
     init_value: Value,
     transition_steps: Period,
     decay_rate: Value,
     transition_begin: Steps = 0,
     staircase: bool = False,
     end_value: Value | None = None,
-) -> Schedule:
+) -> ArrayLike:
     r"""A power of e that falls with time, continuously or in stairs.
 
     .. math::
@@ -102,17 +116,19 @@ def natural_exponential_decay(
     References:
       ``NaturalExpDecay`` of Paddle, ``natural_exp_decay`` of TensorFlow 1.
     """
-    rate = -np.asarray(decay_rate, np.float64) if on_host(decay_rate) else -as_float(decay_rate)
-    return _decay_by(rate, init_value, transition_steps, transition_begin, staircase, end_value)
+    elapsed = passed(count, transition_begin)
+    return _exponential(elapsed, slope, init_value, transition_steps, staircase, end_value)
 
 
-@schedule(elementwise=True)
+@schedule(prepare=lambda decay_rate, **_: double(log(decay_rate)))
 def step_decay(
+    count: jax.Array,
+    slope: Double,
     init_value: Value,
     step_size: Period,
-    decay_rate: Positive = 0.1,
+    decay_rate: NonNegative = 0.1,
     end_value: Value | None = None,
-) -> Schedule:
+) -> ArrayLike:
     r"""Multiplication by a rate at every ``step_size``-th count.
 
     .. math::
@@ -121,7 +137,7 @@ def step_decay(
     Args:
       init_value: :math:`I`, the value of the first ``step_size`` updates.
       step_size: :math:`S`, the length of a stair in steps.
-      decay_rate: :math:`r`, the ratio of a stair to the one before.
+      decay_rate: :math:`r`, the ratio of a stair to the one before; with 0 all but the first are 0.
       end_value: a lower bound if ``decay_rate < 1``, else an upper bound.
 
     Returns:
@@ -134,7 +150,7 @@ def step_decay(
     References:
       ``StepLR`` of PyTorch, ``StepDecay`` of Paddle.
     """
-    return _decay_by(log(decay_rate), init_value, step_size, 0, True, end_value)
+    return _exponential(count, slope, init_value, step_size, True, end_value)
 
 
 @schedule
@@ -194,7 +210,7 @@ def inverse_time_decay(
     decay_rate: NonNegative,
     transition_begin: Steps = 0,
     staircase: bool = False,
-) -> jax.Array:
+) -> ArrayLike:
     r"""The inverse of a line, or of its stairs.
 
     .. math::
@@ -219,19 +235,18 @@ def inverse_time_decay(
     References:
       ``InverseTimeDecay`` of Keras and of Paddle.
     """
-    count, begin = as_steps(count, transition_begin)
-    elapsed = jnp.maximum(count - begin, jnp.zeros((), count.dtype))
+    elapsed = passed(count, transition_begin)
     if staircase:
-        elapsed, rate = whole_periods(elapsed, transition_steps), as_float(decay_rate)
+        units, rate = whole_periods(elapsed, transition_steps), decay_rate
     else:
-        rate = as_float(decay_rate) * inverse(transition_steps)
-    return as_float(init_value) / (1.0 + rate * as_float(elapsed))
+        units, rate = elapsed, decay_rate * inverse(transition_steps)
+    return init_value / (1.0 + rate * as_float(units))
 
 
 @schedule
 def inverse_sqrt_schedule(
     count: jax.Array, init_value: Value, timescale: Period, shift: Steps = 0
-) -> jax.Array:
+) -> ArrayLike:
     r"""The inverse of the square root of time.
 
     .. math::
@@ -284,13 +299,17 @@ def inverse_sqrt_schedule(
     """
     # In floats, since the sum of two integers may be too long for one. Nothing cancels in it.
     time = (as_float(count) + as_float(shift)) * inverse(timescale)
-    return as_float(init_value) / jnp.sqrt(jnp.maximum(time, 1.0))
+    return init_value / jnp.sqrt(jnp.maximum(time, 1.0))
 
 
-@schedule(elementwise=True)
+@schedule(prepare=lambda power, **_: double(-exact(power)))
 def inverse_power_decay_schedule(
-    init_value: Value, timescale: Period, power: NonNegative = 1.0
-) -> Schedule:
+    count: jax.Array,
+    exponent: Double,
+    init_value: Value,
+    timescale: Period,
+    power: NonNegative = 1.0,
+) -> ArrayLike:
     r"""The inverse of a power of time.
 
     .. math::
@@ -315,27 +334,20 @@ def inverse_power_decay_schedule(
       The policy ``inv`` of Caffe, where ``gamma`` is ``1 / timescale``; ``Inv`` of
       ParameterSchedulers.jl.
     """
-    exponent = -np.asarray(power, np.float64) if on_host(power) else -as_float(power)
-    return _shifted_power(init_value, timescale, double(exponent))
-
-
-@schedule
-def _shifted_power(
-    count: jax.Array, init_value: Value, timescale: Period, exponent: Double
-) -> jax.Array:
-    """The expanded form of an inverse power, which has all digits of the exponent."""
     time = 1.0 + as_float(count) * inverse(timescale)
-    return as_float(init_value) * power(time, exponent)
+    return init_value * powers.power(time, exponent)
 
 
-@schedule(elementwise=True)
+@schedule(prepare=lambda exponent, **_: double(exponent))
 def power_decay_schedule(
+    count: jax.Array,
+    digits: Double,
     init_value: Value,
     amplitude: Positive,
     exponent: Value = -0.51,
     tokens_per_step: Positive = 1.0,
     shift: Steps = 0,
-) -> Schedule:
+) -> ArrayLike:
     r"""A power of the tokens seen, and no more than a first value.
 
     .. math::
@@ -367,56 +379,29 @@ def power_decay_schedule(
       Shen et al., `Power Scheduler: A Batch Size and Token Number Agnostic Learning Rate Scheduler
       <https://arxiv.org/abs/2408.13359>`_, 2024
     """
-    return _power(init_value, amplitude, double(exponent), tokens_per_step, shift)
-
-
-@schedule
-def _power(
-    count: jax.Array,
-    init_value: Value,
-    amplitude: Positive,
-    exponent: Double,
-    tokens_per_step: Positive,
-    shift: Steps,
-) -> jax.Array:
-    """The expanded form of a power of the tokens seen, which has all digits of the exponent."""
-    tokens = (as_float(count) + as_float(shift)) * as_float(tokens_per_step)
+    tokens = (as_float(count) + as_float(shift)) * tokens_per_step
     begun = tokens > 0.0
-    value = as_float(amplitude) * power(jnp.where(begun, tokens, 1.0), exponent)
-    at_zero = jnp.where(exponent.high > 0.0, 0.0, as_float(init_value))
-    return jnp.where(begun, jnp.minimum(value, as_float(init_value)), at_zero)
+    value = amplitude * powers.power(jnp.where(begun, tokens, 1.0), digits)
+    at_zero = jnp.where(digits.high > 0.0, 0.0, init_value)
+    return jnp.where(begun, jnp.minimum(value, init_value), at_zero)
 
 
-def _decay_by(
-    log_rate: Any,
+def _slope(log_rate: Any, transition_steps: ArrayLike, staircase: bool) -> Double:
+    """The exponent of one step, or of one stair."""
+    return double(log_rate) if staircase else per_step(log_rate, transition_steps)
+
+
+def _exponential(
+    elapsed: jax.Array,
+    slope: Double,
     init_value: ArrayLike,
     transition_steps: ArrayLike,
-    transition_begin: ArrayLike,
     staircase: bool,
     end_value: ArrayLike | None,
-) -> Schedule:
-    if staircase:
-        slope, stair = double(log_rate), transition_steps
-    else:
-        slope, stair = per_step(log_rate, transition_steps), None
-    return _exponential(init_value, slope, transition_begin, stair, end_value)
-
-
-@schedule
-def _exponential(
-    count: jax.Array,
-    init_value: Value,
-    slope: Double,
-    begin: Steps,
-    stair: Period | None = None,
-    end_value: Value | None = None,
-) -> jax.Array:
-    """``init_value * exp(slope * n)``: the expanded form of every exponential decay."""
-    count, begin = as_steps(count, begin)
-    elapsed = jnp.maximum(count - begin, jnp.zeros((), count.dtype))
-    if stair is not None:
-        elapsed = whole_periods(elapsed, stair)
-    value = as_float(init_value) * exponential(elapsed, slope)
+) -> ArrayLike:
+    """``init_value * exp(slope * n)``, where ``n`` counts steps or stairs, up to a bound."""
+    units = whole_periods(elapsed, transition_steps) if staircase else elapsed
+    value = init_value * exponential(units, slope)
     if end_value is None:
         return value
     falls = slope.high + slope.low < 0.0

@@ -1,6 +1,5 @@
 """Schedules that are given at some counts."""
 
-import typing
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -9,22 +8,22 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from jaxlr.core.numbers import as_float, as_steps, known, on_host
+from jaxlr.core.numbers import as_steps, exact, known, namespace
 from jaxlr.core.parameters import (
     Boundaries,
     Kind,
     NonNegative,
     Number,
     Period,
-    Positive,
-    Steps,
     Value,
+    is_sequence,
     kind_of,
 )
 from jaxlr.core.schedule import Schedule, schedule
-from jaxlr.curves import Curve, Shape
+from jaxlr.curves import Shape, along
 from jaxlr.exact.intervals import by_interval, entry_at
-from jaxlr.exact.time import Instant, Phase, instant, phase, progress_in, whole_periods
+from jaxlr.exact.parameters import Times
+from jaxlr.exact.time import Phase, phase, progress_in, whole_periods
 
 __all__ = [
     "multistep_decay",
@@ -37,7 +36,8 @@ __all__ = [
 ]
 
 Values = Annotated[
-    ArrayLike | Sequence[ArrayLike], Number("Give the values of the schedule, such as [0.1, 0.01].")
+    ArrayLike | Sequence[ArrayLike],
+    Number("Values", "Give the values of the schedule, such as [0.1, 0.01].", axes=1),
 ]
 """Values of the schedule, one after another: a list or an array."""
 
@@ -45,14 +45,16 @@ Values = Annotated[
 class _Jumps(Kind):
     """A dict ``{count: scale}``, kept as two arrays so that both may be traced."""
 
-    counts, scales = kind_of(Steps), kind_of(NonNegative)
+    name = "Jumps"
+    counts = kind_of(Boundaries)
+    scales = Number("Scales", "Give 0 or a positive number.", least=0.0, axes=1)
 
     def store(self, where: str, value: Any) -> Any:
         if isinstance(value, Mapping):
             self.counts.store(f"{where} (its counts)", list(value))  # Before they are compared.
             pair = sorted(value.items())
             value = [key for key, _ in pair], [scale for _, scale in pair]
-        if not isinstance(value, list | tuple) or len(value) != 2:
+        if not is_sequence(value) or len(value) != 2:
             raise TypeError(
                 f"{where} must be a dict of scales by count, such as {{1000: 0.1}}, or a pair "
                 f"(counts, scales) of arrays, got {value!r}."
@@ -65,6 +67,9 @@ class _Jumps(Kind):
                 "by count, such as {1000: 0.1}."
             )
         return counts, scales
+
+    def batch_axes(self, value: Any) -> int:
+        return self.counts.batch_axes(value[0])
 
     def check(self, where: str, value: Any) -> None:
         self.counts.check(f"{where} (its counts)", value[0])
@@ -103,7 +108,7 @@ def piecewise_constant_schedule(init_value: Value, boundaries_and_scales: Jumps 
     >>> jaxlr.piecewise_constant_schedule(1.0, {2: 0.5, 4: 0.1})(jnp.arange(6))
     Array([1.  , 1.  , 0.5 , 0.5 , 0.05, 0.05], dtype=float32)
     """
-    return _steps(*_levels(init_value, boundaries_and_scales))
+    return piecewise_constant_values_schedule(*_levels(init_value, boundaries_and_scales))
 
 
 @schedule
@@ -133,20 +138,22 @@ def piecewise_interpolate_schedule(
     >>> jaxlr.piecewise_interpolate_schedule("linear", 1.0, {2: 0.5, 4: 0.0})(jnp.arange(6))
     Array([1.  , 0.75, 0.5 , 0.25, 0.  , 0.  ], dtype=float32)
     """
-    return _through_from_0(*_levels(init_value, boundaries_and_scales), interpolate_type)
+    counts, values = _levels(init_value, boundaries_and_scales)
+    array = namespace(counts)
+    knots = array.append(array.zeros_like(counts, shape=1), counts)
+    return piecewise_curve_schedule(knots, values, interpolate_type)
 
 
 def _check_milestones(*, milestones: ArrayLike, **_: Any) -> None:
     if np.ndim(milestones) == 0:
         raise ValueError(
-            f"multistep_decay: `milestones` must be a list of counts, such as [1000, 2000], got "
-            f"{milestones!r}."
+            f"`milestones` must be a list of counts, such as [1000, 2000], got {milestones!r}."
         )
 
 
 @schedule(check=_check_milestones)
 def multistep_decay(
-    init_value: Value, milestones: Boundaries, decay_rate: Positive = 0.1
+    init_value: Value, milestones: Boundaries, decay_rate: NonNegative = 0.1
 ) -> Schedule:
     r"""Multiplication by one rate at each of some counts.
 
@@ -163,7 +170,7 @@ def multistep_decay(
       The schedule. It holds its value after the last milestone.
 
     Raises:
-      ValueError: for a negative milestone, or a rate that is not positive.
+      ValueError: for a negative milestone or rate.
 
     >>> import jax.numpy as jnp, jaxlr
     >>> jaxlr.multistep_decay(1.0, [2, 4], decay_rate=0.5)(jnp.arange(6))
@@ -174,25 +181,25 @@ def multistep_decay(
       ``MultiStepDecay`` of Paddle. ``MultiStepLRScheduler`` of timm is one count early: its
       milestones less 1.
     """
-    array: Any = np if on_host(milestones, decay_rate) else jnp
-    rates = array.broadcast_to(decay_rate, array.shape(milestones))
-    return _steps(*_levels(init_value, (milestones, rates)))
+    counts: Any = milestones
+    rates = namespace(decay_rate).broadcast_to(decay_rate, np.shape(counts))
+    return piecewise_constant_values_schedule(*_levels(init_value, (counts, rates)))
 
 
 def _check_values(*, boundaries: ArrayLike, values: ArrayLike, **_: Any) -> None:
-    _check_sorted("piecewise_constant_values_schedule", "boundaries", boundaries)
+    _check_sorted("boundaries", boundaries)
     if np.ndim(values) == 0 or np.shape(values)[-1] != np.shape(boundaries)[-1] + 1:
         raise ValueError(
-            "piecewise_constant_values_schedule: `values` must have one number more than "
-            f"`boundaries`, got {np.asarray(values).tolist()} for "
+            "`values` must have one number more than `boundaries`, got "
+            f" {np.asarray(values).tolist()} for "
             f"{np.asarray(boundaries).tolist()}. The first holds before the first boundary."
         )
 
 
-def _check_sorted(family: str, name: str, counts: ArrayLike) -> None:
+def _check_sorted(name: str, counts: ArrayLike) -> None:
     if np.ndim(counts) == 0 or np.any(np.diff(np.asarray(counts)) < 0):
         raise ValueError(
-            f"{family}: `{name}` must be a list of counts in increasing order, got "
+            f"`{name}` must be a list of counts in increasing order, got "
             f"{np.asarray(counts).tolist()}. They are counts from the start of training, not "
             "lengths."
         )
@@ -234,15 +241,15 @@ def piecewise_constant_values_schedule(
       switch at the boundary, ``PiecewiseConstantDecay`` of Keras after it.
     """
     side: Literal["right", "left"] = "right" if switch == "at" else "left"
-    steps = typing.cast(ArrayLike, boundaries)
-    return by_interval(_entry, steps, count, values, side=side)
+    counts: Any = boundaries
+    return by_interval(lambda count, value: value, counts, count, values, side=side)
 
 
 def _check_knots(*, knots: ArrayLike, values: ArrayLike, **_: Any) -> None:
-    _check_sorted("piecewise_curve_schedule", "knots", knots)
+    _check_sorted("knots", knots)
     if np.ndim(values) == 0 or np.shape(values)[-1] != np.shape(knots)[-1] or not np.size(knots):
         raise ValueError(
-            "piecewise_curve_schedule: `values` must have one number for each of the `knots`, and "
+            "`values` must have one number for each of the `knots`, and "
             f"one at the least, got {np.asarray(values).tolist()} for "
             f"{np.asarray(knots).tolist()}."
         )
@@ -250,8 +257,8 @@ def _check_knots(*, knots: ArrayLike, values: ArrayLike, **_: Any) -> None:
 
 @schedule(check=_check_knots)
 def piecewise_curve_schedule(
-    knots: Boundaries, values: Values, curve: Shape = "linear"
-) -> Schedule:
+    count: jax.Array, knots: Times, values: Values, curve: Shape = "linear"
+) -> jax.Array:
     r"""Lines, or curves of another shape, through some points.
 
     At count :math:`k_i` the value is :math:`v_i`; from each point to the next it follows the curve.
@@ -277,15 +284,35 @@ def piecewise_curve_schedule(
       ``StepCosineDecayWithOffset`` of the TensorFlow model garden as its documentation means it;
       that class divides 0 by 0 after the last boundary.
     """
-    times = instant(typing.cast(ArrayLike, knots))
-    return _through(times, typing.cast(ArrayLike, values), curve)
+    times: Any = knots
+    (begins, starts), (ends, stops) = _neighbours((times, values))
+    parts = _Part(phase(begins, ends), starts, stops)
+
+    def value(count: jax.Array, part: _Part) -> jax.Array:
+        return along(curve, progress_in(count, part.phase), part.start, part.end)
+
+    return by_interval(value, times, count, parts)
+
+
+class _Part(NamedTuple):
+    """The way from one knot to the next."""
+
+    phase: Phase
+    start: jax.Array
+    end: jax.Array
+
+
+def _neighbours(columns: Any) -> tuple[Any, Any]:
+    """The entries on the left and the right of each interval: before and after all, the nearest."""
+    columns = jax.tree.map(jnp.asarray, columns)
+    lefts = jax.tree.map(lambda x: jnp.concatenate([x[:1], x]), columns)
+    rights = jax.tree.map(lambda x: jnp.concatenate([x, x[-1:]]), columns)
+    return lefts, rights
 
 
 def _check_table(*, values: ArrayLike, **_: Any) -> None:
     if np.ndim(values) == 0 or not np.size(values):
-        raise ValueError(
-            f"table_schedule: `values` must be a list of one or more numbers, got {values!r}."
-        )
+        raise ValueError(f"`values` must be a list of one or more numbers, got {values!r}.")
 
 
 @schedule(check=_check_table)
@@ -363,58 +390,8 @@ def tabulate(
 def _levels(init_value: ArrayLike, jumps: Any) -> tuple[Any, Any]:
     """The sorted counts of the jumps and the values before, between and after them."""
     counts, scales = (np.zeros(0, np.int32), np.zeros(0)) if jumps is None else jumps
-    if on_host(init_value, counts, scales):
-        order = np.argsort(counts, kind="stable")
-        factors = np.cumprod(np.append(1.0, np.asarray(scales, np.float64)[order]))
-        return np.asarray(counts)[order], np.asarray(init_value, np.float64) * factors
-    (steps,) = as_steps(counts)
-    ranks = jnp.argsort(steps)
-    products = jnp.cumprod(jnp.asarray(as_float(scales))[ranks])
-    return steps[ranks], as_float(init_value) * jnp.append(
-        jnp.ones_like(products, shape=1), products
-    )
-
-
-def _through_from_0(steps: ArrayLike, values: ArrayLike, curve: Shape) -> Schedule:
-    """Curves from ``values[0]`` at count 0 to ``values[i]`` at ``steps[i - 1]``."""
-    array: Any = np if on_host(steps) else jnp
-    knots = array.concatenate([array.zeros_like(steps, shape=1), steps])
-    return _through(instant(knots), values, curve)
-
-
-@schedule
-def _steps(count: jax.Array, boundaries: Steps, values: Value) -> Any:
-    """Piecewise constant: value i holds from the i-th boundary on."""
-    return by_interval(_entry, boundaries, count, values)
-
-
-def _entry(count: jax.Array, value: jax.Array) -> jax.Array:
-    return value
-
-
-class _Part(NamedTuple):
-    """The way from one knot to the next."""
-
-    phase: Phase
-    start: jax.Array
-    end: jax.Array
-
-
-@schedule
-def _through(count: jax.Array, knots: Instant, values: Value, curve: Shape) -> jax.Array:
-    """The expanded form of curves from each of some knots to the next."""
-    (begins, starts), (ends, stops) = _neighbours((knots, values))
-    parts = _Part(phase(begins, ends), starts, stops)
-
-    def value(count: jax.Array, part: _Part) -> jax.Array:
-        return typing.cast(Curve, curve)(progress_in(count, part.phase), part.start, part.end)
-
-    return by_interval(value, knots, count, parts)
-
-
-def _neighbours(columns: Any) -> tuple[Any, Any]:
-    """The entries on the left and the right of each interval: before and after all, the nearest."""
-    columns = jax.tree.map(jnp.asarray, columns)
-    lefts = jax.tree.map(lambda x: jnp.concatenate([x[:1], x]), columns)
-    rights = jax.tree.map(lambda x: jnp.concatenate([x, x[-1:]]), columns)
-    return lefts, rights
+    array = namespace(init_value, counts, scales)
+    order = array.argsort(counts, stable=True)
+    products = array.cumprod(exact(scales)[order])
+    factors = array.append(array.ones_like(products, shape=1), products)
+    return array.asarray(counts)[order], exact(init_value) * factors

@@ -23,7 +23,6 @@ holds, falls along a cosine to a tenth, and holds two more constants; per thousa
 1023 7.30e-06
 """
 
-import typing
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -33,14 +32,15 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from jaxlr.catalogue.piecewise import Values
-from jaxlr.core.numbers import as_float, as_steps, on_host
-from jaxlr.core.parameters import Exponent, NonNegative, Number, Positive, Steps, Value
+from jaxlr.core.numbers import as_steps, exact
+from jaxlr.core.parameters import NonNegative, Number, Positive, Steps, Value
 from jaxlr.core.schedule import Schedule, schedule
-from jaxlr.curves import Curve, Shape
+from jaxlr.curves import Curve, Shape, along
 from jaxlr.exact.doubles import Double, divide, exponential, log, per_step
 from jaxlr.exact.intervals import by_interval
+from jaxlr.exact.parameters import Exponent
 from jaxlr.exact.powers import raised
-from jaxlr.exact.time import blend, progress, total
+from jaxlr.exact.time import blend, passed, progress, total
 from jaxlr.exact.waves import half_cosines
 
 __all__ = [
@@ -53,15 +53,17 @@ __all__ = [
 
 Lengths = Annotated[
     ArrayLike | Sequence[ArrayLike],
-    Number("Give lengths in steps, such as [1000, 2000].", least=0.0, counted=True),
+    Number(
+        "Lengths", "Give lengths in steps, such as [1000, 2000].", least=0.0, counted=True, axes=1
+    ),
 ]
 """Lengths of phases that follow one another: a list or an array."""
 
 
-def _refuse_zero(family: str, curve_name: str, curve: Curve, *values: ArrayLike) -> None:
+def _refuse_zero(curve_name: str, curve: Curve, *values: ArrayLike) -> None:
     if curve.family.name in ("geometric", "harmonic") and min(map(np.min, values)) <= 0.0:
         raise ValueError(
-            f"{family}: `{curve_name}={curve.family.name!r}` goes between positive values only; "
+            f"`{curve_name}={curve.family.name!r}` goes between positive values only; "
             f"it drops to a 0 at once. Got {' and '.join(map(str, values))}."
         )
 
@@ -75,9 +77,8 @@ def _check_wsd(
     decay_curve: Curve,
     **_: Any,
 ) -> None:
-    name = "warmup_stable_decay_schedule"
-    _refuse_zero(name, "warmup_curve", warmup_curve, init_value, peak_value)
-    _refuse_zero(name, "decay_curve", decay_curve, peak_value, end_value)
+    _refuse_zero("warmup_curve", warmup_curve, init_value, peak_value)
+    _refuse_zero("decay_curve", decay_curve, peak_value, end_value)
 
 
 @schedule(check=_check_wsd)
@@ -138,10 +139,10 @@ def warmup_stable_decay_schedule(
     """
     start = total(warmup_steps, stable_steps)
     cooldown = progress(count, decay_steps, begin=start)
-    value = typing.cast(Curve, decay_curve)(cooldown, peak_value, end_value)
-    value = jnp.where(_before(count, start), as_float(peak_value), value)
+    value = along(decay_curve, cooldown, peak_value, end_value)
+    value = jnp.where(_before(count, start), peak_value, value)
     warmup = progress(count, warmup_steps)
-    rise = typing.cast(Curve, warmup_curve)(warmup, init_value, peak_value)
+    rise = along(warmup_curve, warmup, init_value, peak_value)
     return jnp.where(warmup.remaining > 0.0, rise, value)
 
 
@@ -161,9 +162,9 @@ def _check_wsds(
     warmup_curve: Curve,
     decay_curve: Curve,
 ) -> None:
-    name, periods = "wsds_schedule", np.asarray(period_steps)
+    periods = np.asarray(period_steps)
     if periods.ndim == 0 or periods.size == 0:
-        raise ValueError(f"{name}: `period_steps` must be a list of lengths, got {period_steps}.")
+        raise ValueError(f"`period_steps` must be a list of lengths, got {period_steps}.")
     for parameter, value in [
         ("peak_value", peak_value),
         ("decay_steps", decay_steps),
@@ -171,19 +172,19 @@ def _check_wsds(
     ]:
         if np.shape(value) not in [(), periods.shape]:
             raise ValueError(
-                f"{name}: `{parameter}` must be one number, or one for each of the {periods.size} "
+                f"`{parameter}` must be one number, or one for each of the {periods.size} "
                 f"periods, got {np.asarray(value).tolist()}."
             )
     needed = np.broadcast_to(decay_steps, periods.shape).astype(np.float64)
     needed[0] += np.asarray(warmup_steps)
     if np.any(needed > periods):
         raise ValueError(
-            f"{name}: each of the `period_steps` must have room for its cooldown, and the first "
-            f"for the warm-up too, got {periods.tolist()} where {needed.tolist()} are needed."
+            "each of the `period_steps` must have room for its cooldown, and the first for the "
+            f"warm-up too, got {periods.tolist()} where {needed.tolist()} are needed."
         )
     first = np.ravel(peak_value)[0]
-    _refuse_zero(name, "warmup_curve", warmup_curve, init_value, first)
-    _refuse_zero(name, "decay_curve", decay_curve, peak_value, end_value)
+    _refuse_zero("warmup_curve", warmup_curve, init_value, first)
+    _refuse_zero("decay_curve", decay_curve, peak_value, end_value)
 
 
 @schedule(check=_check_wsds)
@@ -248,10 +249,10 @@ def wsds_schedule(
         stop, peak, end, steps = period
         stop, steps = as_steps(stop, steps)
         start = jnp.maximum(stop - steps, jnp.zeros((), stop.dtype))
-        value = typing.cast(Curve, decay_curve)(progress(count, steps, begin=start), peak, end)
+        value = along(decay_curve, progress(count, steps, begin=start), peak, end)
         value = jnp.where(_before(count, start), peak, value)
         warmup = progress(count, warmup_steps)
-        rise = typing.cast(Curve, warmup_curve)(warmup, init_value, peak)
+        rise = along(warmup_curve, warmup, init_value, peak)
         return jnp.where(warmup.remaining > 0.0, rise, value)
 
     return by_interval(value, ends[:-1], count, (ends, *columns))
@@ -267,24 +268,39 @@ def _check_infinite(
     cooldown_curve: Curve,
     **_: Any,
 ) -> None:
-    name = "infinite_schedule"
     if constant_steps is None and (end_value is not None or np.any(np.asarray(anneal_steps) != 0)):
         raise ValueError(
-            f"{name}: without `constant_steps` the constant has no end, so that there is no "
+            "without `constant_steps` the constant has no end, so that there is no "
             "annealing. Give its length."
         )
     if constant_steps is not None and end_value is None:
-        raise ValueError(f"{name}: `constant_steps` are followed by annealing. Give `end_value`.")
+        raise ValueError("`constant_steps` are followed by annealing. Give `end_value`.")
     if constant_steps is not None and np.any(np.asarray(constant_value) <= 0.0):
         raise ValueError(
-            f"{name}: `constant_value` must be positive, since the annealing multiplies it, got "
+            "`constant_value` must be positive, since the annealing multiplies it, got "
             f"{constant_value}."
         )
-    _refuse_zero(name, "cooldown_curve", cooldown_curve, peak_value, constant_value)
+    _refuse_zero("cooldown_curve", cooldown_curve, peak_value, constant_value)
 
 
-@schedule(check=_check_infinite)
+def _annealing(
+    *,
+    constant_value: ArrayLike,
+    constant_steps: ArrayLike | None,
+    anneal_steps: ArrayLike,
+    end_value: ArrayLike | None,
+    **_: Any,
+) -> Double | None:
+    """The logarithm of the ratio of one value to the next, where there is an annealing."""
+    if constant_steps is None or end_value is None:
+        return None
+    return per_step(log(divide(end_value, constant_value)), anneal_steps)
+
+
+@schedule(prepare=_annealing, check=_check_infinite)
 def infinite_schedule(
+    count: jax.Array,
+    growth: Double | None,
     init_value: Value,
     peak_value: Value,
     warmup_steps: Steps,
@@ -294,7 +310,7 @@ def infinite_schedule(
     anneal_steps: Steps = 0,
     end_value: Positive | None = None,
     cooldown_curve: Shape = "cosine",
-) -> Schedule:
+) -> jax.Array:
     r"""A warm-up, a cooldown to a constant, the constant for any time, and an annealing if asked.
 
     A model can be trained on from any point of the constant. The annealing, of :math:`A` steps from
@@ -336,66 +352,20 @@ def infinite_schedule(
       effectiveness of Infinite Learning Rate Schedule for Continual Pre-training
       <https://arxiv.org/abs/2503.02844>`_, 2025
     """
-    if constant_steps is None or end_value is None:
-        return warmup_stable_decay_schedule(
-            init_value,
-            peak_value,
-            warmup_steps,
-            stable_steps=0,
-            decay_steps=cooldown_steps,
-            end_value=constant_value,
-            decay_curve=cooldown_curve,
-        )
-    slope = per_step(log(divide(end_value, constant_value)), _at_least_some(anneal_steps))
-    return _infinite(
-        init_value,
-        peak_value,
-        warmup_steps,
-        cooldown_steps,
-        constant_value,
-        constant_steps,
-        anneal_steps,
-        end_value,
-        cooldown_curve,
-        slope,
-    )
-
-
-def _at_least_some(steps: ArrayLike) -> Any:
-    """Keeps a length of 0 out of a division whose result then has no use."""
-    if on_host(steps):
-        return np.where(np.asarray(steps) > 0, steps, 1)[()]
-    return jnp.where(jnp.asarray(steps) > 0, steps, jnp.ones_like(steps))
+    warmup = progress(count, warmup_steps)
+    cooldown = progress(count, cooldown_steps, begin=warmup_steps)
+    value = along(cooldown_curve, cooldown, peak_value, constant_value)
+    value = jnp.where(warmup.remaining > 0.0, blend(init_value, peak_value, *warmup), value)
+    if growth is None or constant_steps is None or end_value is None:
+        return value
+    start = total(warmup_steps, cooldown_steps, constant_steps)
+    elapsed, steps = as_steps(passed(count, start), anneal_steps)
+    anneal = constant_value * exponential(jnp.minimum(elapsed, steps), growth)
+    anneal = jnp.where(elapsed < steps, anneal, end_value)
+    return jnp.where(_before(count, start), value, anneal)
 
 
 @schedule
-def _infinite(
-    count: jax.Array,
-    init_value: Value,
-    peak_value: Value,
-    warmup_steps: Steps,
-    cooldown_steps: Steps,
-    constant_value: Value,
-    constant_steps: Steps,
-    anneal_steps: Steps,
-    end_value: Value,
-    cooldown_curve: Shape,
-    slope: Double,
-) -> jax.Array:
-    """The expanded form of an infinite schedule with its annealing."""
-    warmup = progress(count, warmup_steps)
-    cooldown = progress(count, cooldown_steps, begin=warmup_steps)
-    value = typing.cast(Curve, cooldown_curve)(cooldown, peak_value, constant_value)
-    value = jnp.where(warmup.remaining > 0.0, blend(init_value, peak_value, *warmup), value)
-
-    count, start = as_steps(count, total(warmup_steps, cooldown_steps, constant_steps))
-    elapsed, steps = as_steps(jnp.maximum(count - start, jnp.zeros((), count.dtype)), anneal_steps)
-    over = elapsed >= steps
-    anneal = as_float(constant_value) * exponential(jnp.minimum(elapsed, steps), slope)
-    return jnp.where(count < start, value, jnp.where(over, as_float(end_value), anneal))
-
-
-@schedule(elementwise=True)
 def tri_stage_schedule(
     peak_value: Positive,
     warmup_steps: Steps,
@@ -434,22 +404,15 @@ def tri_stage_schedule(
       `SpecAugment <https://arxiv.org/abs/1904.08779>`_, 2019
     """
     return infinite_schedule(
-        _times(peak_value, init_scale),
+        exact(peak_value) * exact(init_scale),
         peak_value,
         warmup_steps,
         cooldown_steps=0,
         constant_value=peak_value,
         constant_steps=hold_steps,
         anneal_steps=decay_steps,
-        end_value=_times(peak_value, final_scale),
+        end_value=exact(peak_value) * exact(final_scale),
     )
-
-
-def _times(x: ArrayLike, y: ArrayLike) -> Any:
-    """The product, in double precision for numbers of the host."""
-    if on_host(x, y):
-        return np.asarray(x, np.float64) * np.asarray(y, np.float64)
-    return as_float(x) * as_float(y)
 
 
 def _check_hold(
@@ -457,7 +420,7 @@ def _check_hold(
 ) -> None:
     if np.any(total(np.asarray(warmup_steps), np.asarray(hold_steps)) > np.asarray(decay_steps)):
         raise ValueError(
-            "warmup_hold_cosine_decay_schedule: `decay_steps` must be at least `warmup_steps + "
+            "`decay_steps` must be at least `warmup_steps + "
             f"hold_steps`, got {decay_steps} for {warmup_steps} and {hold_steps}. It is the length "
             "of the whole schedule, as in warmup_cosine_decay_schedule."
         )
@@ -509,6 +472,6 @@ def warmup_hold_cosine_decay_schedule(
     start, steps = as_steps(total(warmup_steps, hold_steps), decay_steps)
     decay = progress(count, steps - start, begin=start)
     value = blend(peak_value, end_value, *raised(half_cosines(decay), exponent))
-    value = jnp.where(_before(count, start), as_float(peak_value), value)
+    value = jnp.where(_before(count, start), peak_value, value)
     warmup = progress(count, warmup_steps)
     return jnp.where(warmup.remaining > 0.0, blend(init_value, peak_value, *warmup), value)

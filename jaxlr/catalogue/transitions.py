@@ -1,18 +1,19 @@
 """Schedules that go from one value to another."""
 
-import typing
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from jaxlr.core.numbers import as_float, as_steps
-from jaxlr.core.parameters import Exponent, NonNegative, Period, Positive, Steps, Value
-from jaxlr.core.schedule import Schedule, schedule
-from jaxlr.curves import Curve, Shape
+from jaxlr.core.parameters import NonNegative, Period, Positive, Steps, Value
+from jaxlr.core.schedule import schedule
+from jaxlr.curves import Shape, along
 from jaxlr.exact.doubles import Double, exponential, log, per_step
+from jaxlr.exact.parameters import Exponent
 from jaxlr.exact.powers import power, raised
-from jaxlr.exact.time import blend, inverse, progress, whole_periods
+from jaxlr.exact.time import blend, inverse, passed, progress, whole_periods
 from jaxlr.exact.waves import half_cosine
 
 __all__ = [
@@ -118,7 +119,7 @@ def cosine_decay_schedule(
     decay_steps: Steps,
     alpha: Value = 0.0,
     exponent: Exponent = 1.0,
-) -> jax.Array:
+) -> ArrayLike:
     r"""Half a cosine wave from a value down to a fraction of it.
 
     .. math::
@@ -147,7 +148,7 @@ def cosine_decay_schedule(
       <https://arxiv.org/abs/1608.03983>`_, 2017
     """
     wave = power(half_cosine(progress(count, decay_steps).remaining), exponent)
-    return as_float(init_value) * (wave + as_float(alpha) * (1.0 - wave))
+    return init_value * (wave + alpha * (1.0 - wave))
 
 
 @schedule
@@ -189,18 +190,26 @@ def transition_schedule(
       training to that of the average; ``sched_lin``, ``sched_cos`` and ``sched_poly`` of fastai
       are ``"linear"``, ``"cosine"`` and ``curves.one_minus_power(power)``.
     """
-    return typing.cast(Curve, curve)(
-        progress(count, transition_steps, transition_begin), init_value, end_value
-    )
+    fraction = progress(count, transition_steps, transition_begin)
+    return along(curve, fraction, init_value, end_value)
 
 
-@schedule(elementwise=True)
+def _growth(
+    *, init_value: ArrayLike, end_value: ArrayLike, transition_steps: ArrayLike, **_: Any
+) -> Double:
+    """The logarithm of the ratio of one value to the next."""
+    return per_step(log(end_value) - log(init_value), transition_steps)
+
+
+@schedule(prepare=_growth)
 def geometric_schedule(
+    count: jax.Array,
+    growth: Double,
     init_value: Positive,
     end_value: Positive,
     transition_steps: Steps,
     transition_begin: Steps = 0,
-) -> Schedule:
+) -> ArrayLike:
     r"""The same ratio at every step, from one value to another.
 
     .. math::
@@ -227,24 +236,9 @@ def geometric_schedule(
       ``sched_exp`` of fastai, ``ExponentialParamScheduler`` of fvcore (``end_value`` is its start
       times its decay), and the exponential scheduler of OLMo-core.
     """
-    slope = per_step(log(end_value) - log(init_value), transition_steps)
-    return _geometric(init_value, end_value, slope, transition_steps, transition_begin)
-
-
-@schedule
-def _geometric(
-    count: jax.Array,
-    init_value: Value,
-    end_value: Value,
-    slope: Double,
-    steps: Steps,
-    begin: Steps,
-) -> jax.Array:
-    """``init_value * exp(slope * n)`` up to a given end: the expanded form of a geometric one."""
-    over = progress(count, steps, begin).remaining <= 0.0
-    count, steps, begin = as_steps(count, steps, begin)
-    elapsed = jnp.clip(count - begin, jnp.zeros((), count.dtype), steps)
-    return jnp.where(over, as_float(end_value), as_float(init_value) * exponential(elapsed, slope))
+    elapsed, steps = as_steps(passed(count, transition_begin), transition_steps)
+    value = init_value * exponential(jnp.minimum(elapsed, steps), growth)
+    return jnp.where(elapsed < steps, value, end_value)
 
 
 @schedule
@@ -254,7 +248,7 @@ def range_test_schedule(
     step_size: Period,
     step_rate: NonNegative = 1.0,
     staircase: bool = False,
-) -> jax.Array:
+) -> ArrayLike:
     r"""A line upward without an end, to find the rate at which training diverges.
 
     .. math::
@@ -283,7 +277,7 @@ def range_test_schedule(
       see :func:`geometric_schedule`.
     """
     if staircase:
-        units, rate = whole_periods(count, step_size), as_float(step_rate)
+        units, rate = whole_periods(count, step_size), step_rate
     else:
-        units, rate = count, as_float(step_rate) * inverse(step_size)
-    return as_float(init_value) * (1.0 + rate * as_float(units))
+        units, rate = count, step_rate * inverse(step_size)
+    return init_value * (1.0 + rate * as_float(units))

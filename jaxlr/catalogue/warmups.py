@@ -28,7 +28,7 @@ See Ma and Yarats, `On the adequacy of untuned warmup for adaptive optimization
 <https://arxiv.org/abs/1910.04209>`_, 2021.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -42,10 +42,11 @@ from jaxlr.catalogue.decays import (
 )
 from jaxlr.catalogue.transitions import linear_schedule
 from jaxlr.compose import join_schedules
-from jaxlr.core.numbers import as_float, as_steps, float_dtype, on_host
-from jaxlr.core.parameters import Exponent, Fraction, NonNegative, Period, Positive, Steps, Value
+from jaxlr.core.numbers import as_float, as_steps, exact, float_dtype, namespace
+from jaxlr.core.parameters import Fraction, NonNegative, Period, Positive, Steps, Value
 from jaxlr.core.schedule import Schedule, schedule
 from jaxlr.exact.doubles import divide, log
+from jaxlr.exact.parameters import Exponent
 from jaxlr.exact.powers import exp2m1, log1p, raised
 from jaxlr.exact.time import blend, either_progress, inverse, progress, total
 from jaxlr.exact.waves import half_cosines
@@ -88,8 +89,8 @@ def warmup_constant_schedule(
 def _check_warmup(*, warmup_steps: ArrayLike, decay_steps: ArrayLike, **_: Any) -> None:
     if np.any(np.asarray(warmup_steps) > np.asarray(decay_steps)):
         raise ValueError(
-            f"warmup_cosine_decay_schedule: `decay_steps` must be at least `warmup_steps`, got "
-            f"{decay_steps} and {warmup_steps}. It is the length of the whole schedule, warm-up "
+            f"`decay_steps` must be at least `warmup_steps`, got {decay_steps} and "
+            f"{warmup_steps}. It is the length of the whole schedule, warm-up "
             "included."
         )
 
@@ -182,7 +183,7 @@ def warmup_exponential_decay_schedule(
 def _check_inverse_sqrt(*, warmup_steps: ArrayLike, timescale: ArrayLike | None, **_: Any) -> None:
     if timescale is None and np.any(np.asarray(warmup_steps) == 0):
         raise ValueError(
-            "warmup_inverse_sqrt_schedule: `timescale` is `warmup_steps` by default, and must be "
+            "`timescale` is `warmup_steps` by default, and must be "
             "given where there is no warm-up, such as 10_000."
         )
 
@@ -278,17 +279,10 @@ def noam_schedule(model_size: Positive, warmup_steps: Period, scale: Value = 1.0
       ``NoamDecay`` of Paddle; ``NoamAnnealing`` of NeMo, which has the value at 1 at count 0 too,
       and a lower bound.
     """
-    return warmup_inverse_sqrt_schedule(0.0, _peak(model_size, warmup_steps, scale), warmup_steps)
-
-
-def _peak(model_size: ArrayLike, warmup_steps: ArrayLike, scale: ArrayLike) -> Any:
-    """``scale / sqrt(model_size * warmup_steps)``, in double precision for numbers of the host."""
-    if on_host(model_size, warmup_steps, scale):
-        product = np.asarray(model_size, np.float64) * np.asarray(warmup_steps, np.float64)
-        return divide(scale, np.sqrt(product))
+    product = exact(model_size) * exact(warmup_steps)
     # The smallest normal float under the root keeps its derivative finite.
-    product = as_float(model_size) * as_float(warmup_steps)
-    return as_float(scale) / jnp.sqrt(jnp.maximum(product, np.finfo(product.dtype).tiny))
+    root = namespace(product).sqrt(namespace(product).maximum(product, np.finfo(np.float32).tiny))
+    return warmup_inverse_sqrt_schedule(0.0, divide(scale, root), warmup_steps)
 
 
 @schedule
@@ -342,7 +336,7 @@ def noam_hold_schedule(
 @schedule
 def exponential_warmup_schedule(
     count: jax.Array, peak_value: Value, time_constant: Period
-) -> jax.Array:
+) -> ArrayLike:
     r"""A warm-up that approaches its peak as a charge does.
 
     .. math::
@@ -368,11 +362,19 @@ def exponential_warmup_schedule(
       <https://arxiv.org/abs/1910.04209>`_, 2021; ``ExponentialWarmup`` of pytorch_warmup.
     """
     rate = jnp.where(as_float(time_constant) > 0.0, inverse(time_constant), 1e9)
-    return as_float(peak_value) * -exp2m1((as_float(count) + 1.0) * (-rate / np.log(2.0)))
+    return peak_value * -exp2m1((as_float(count) + 1.0) * (-rate / np.log(2.0)))
 
 
-@schedule(elementwise=True)
-def log_warmup_schedule(init_value: Value, peak_value: Value, warmup_steps: Steps) -> Schedule:
+def _logarithm(*, warmup_steps: ArrayLike, **_: Any) -> Any:
+    """``1 / log(1 + steps)``."""
+    array, steps = namespace(warmup_steps), exact(warmup_steps)
+    return 1.0 / array.log1p(array.where(steps > 0.0, steps, 1.0))
+
+
+@schedule(prepare=_logarithm)
+def log_warmup_schedule(
+    count: jax.Array, unit: jax.Array, init_value: Value, peak_value: Value, warmup_steps: Steps
+) -> jax.Array:
     r"""A warm-up along a logarithm, most of which is made early, to a value that then holds.
 
     .. math::
@@ -395,49 +397,51 @@ def log_warmup_schedule(init_value: Value, peak_value: Value, warmup_steps: Step
       ``WarmupLR`` of DeepSpeed, which reaches its peak one step earlier: ``warmup_num_steps - 1``
       is ``warmup_steps``.
     """
-    array: Any = np if on_host(warmup_steps) else jnp
-    steps = divide(warmup_steps, 1.0)
-    unit = 1.0 / array.log1p(array.where(steps > 0.0, steps, 1.0))
-    return _log_warmup(
-        init_value,
-        peak_value,
-        warmup_steps,
-        fall=divide(init_value, 1.0) * unit,
-        rise=divide(peak_value, 1.0) * unit,
-    )
-
-
-@schedule
-def _log_warmup(
-    count: jax.Array,
-    init_value: Value,
-    peak_value: Value,
-    warmup_steps: Steps,
-    fall: Value,
-    rise: Value,
-) -> jax.Array:
-    """The expanded form of a logarithmic warm-up, with both values over ``log(1 + steps)``."""
     count, steps = as_steps(count, warmup_steps)
     zero = jnp.zeros((), steps.dtype)
     left = jnp.maximum(steps - count, zero)
     over = left <= zero
     done, left = as_float(jnp.where(over, zero, count)), as_float(left)
     # ln(W + 1) - ln(t + 1) = ln(1 + (W - t) / (t + 1)), which keeps its digits near the end.
-    value = as_float(fall) * log1p(left / (1.0 + done)) + as_float(rise) * log1p(done)
-    value = jnp.where(count > zero, value, as_float(init_value))
-    return jnp.where(over, as_float(peak_value), value)
+    value = blend(init_value, peak_value, log1p(done) * unit, log1p(left / (1.0 + done)) * unit)
+    value = jnp.where(count > zero, value, init_value)
+    return jnp.where(over, peak_value, value)
 
 
 def _check_radam(*, b2: ArrayLike, **_: Any) -> None:
     if np.any(np.asarray(b2) < 0.62) or np.any(np.asarray(b2) >= 1.0):
         raise ValueError(
-            f"radam_warmup_schedule: `b2` must be at least 0.62 and below 1, got {b2}. Near "
+            f"`b2` must be at least 0.62 and below 1, got {b2}. Near "
             "0.6 there is nothing to rectify."
         )
 
 
-@schedule(check=_check_radam)
-def radam_warmup_schedule(peak_value: Value, b2: Fraction = 0.999) -> Schedule:
+class _Rectified(NamedTuple):
+    """What follows from ``b2`` alone; with :math:`q` for the rate and :math:`n_0` for ``first``."""
+
+    first: Any
+    rate: Any
+    unit: Any
+    rest: Any
+    most: Any
+    scale: Any
+
+
+def _rectified(*, b2: ArrayLike, **_: Any) -> _Rectified:
+    array: Any = namespace(b2)
+    rate = array.clip(-log(b2), 1e-7, -np.log(0.62))
+    unit = 2.0 / rate
+    rest = rate / 6.0 * _series(rate * rate)  # coth(q / 2) - 2 / q
+    most = unit + rest - 4.0
+    counts = array.expand_dims(array.arange(1.0, 65.0), tuple(range(1, 1 + np.ndim(rate))))
+    first = 1 + array.sum(_excess(counts, rate, unit, rest, most, array) <= 0.0, axis=0)
+    return _Rectified(first, rate, unit, rest, most, (4.0 + most) / (2.0 + most) / most)
+
+
+@schedule(prepare=_rectified, check=_check_radam)
+def radam_warmup_schedule(
+    count: jax.Array, rectified: _Rectified, peak_value: Value, b2: Fraction = 0.999
+) -> ArrayLike:
     r"""The warm-up that is hidden in RAdam: its rectification of Adam's variance, as a factor.
 
     .. math::
@@ -469,32 +473,10 @@ def radam_warmup_schedule(peak_value: Value, b2: Fraction = 0.999) -> Schedule:
       Liu et al., `On the Variance of the Adaptive Learning Rate and Beyond
       <https://arxiv.org/abs/1908.03265>`_, 2019; ``RAdamWarmup`` of pytorch_warmup.
     """
-    array: Any = np if on_host(b2) else jnp
-    rate = array.clip(-log(b2), 1e-7, -np.log(0.62))
-    unit = 2.0 / rate
-    rest = rate / 6.0 * _series(rate * rate)  # coth(q / 2) - 2 / q for the rate q.
-    most = unit + rest - 4.0
-    first = 1 + array.sum(_excess(array.arange(1.0, 65.0), rate, unit, rest, most, array) <= 0.0)
-    scale = (4.0 + most) / (2.0 + most) / most
-    return _rectification(peak_value, first, rate, unit, rest, most, scale)
-
-
-@schedule
-def _rectification(
-    count: jax.Array,
-    peak_value: Value,
-    first: Steps,
-    rate: Value,
-    unit: Value,
-    rest: Value,
-    most: Value,
-    scale: Value,
-) -> jax.Array:
-    """The expanded form of RAdam's warm-up, with what depends on its ``b2`` alone."""
-    rate, unit, rest, most = map(as_float, (rate, unit, rest, most))
+    first, rate, unit, rest, most, scale = rectified
     excess = _excess(as_float(count) + as_float(first), rate, unit, rest, most, jnp)
-    factor = excess * ((2.0 + excess) / (4.0 + excess)) * as_float(scale)
-    return as_float(peak_value) * jnp.sqrt(jnp.clip(factor, np.finfo(factor.dtype).tiny, 1.0))
+    factor = excess * ((2.0 + excess) / (4.0 + excess)) * scale
+    return peak_value * jnp.sqrt(jnp.clip(factor, np.finfo(factor.dtype).tiny, 1.0))
 
 
 def _excess(n: Any, rate: Any, unit: Any, rest: Any, most: Any, array: Any) -> Any:

@@ -11,8 +11,24 @@ and never below a floor is
 [0.001, 0.025, 0.05, 0.025, 0.001]
 """
 
-from jaxlr.compose.clocks import *
-from jaxlr.compose.joins import *
-from jaxlr.compose.phases import *
-from jaxlr.compose.values import *
-from jaxlr.compose.wrapping import *
+from jaxlr.compose.clocks import per_epoch, repeat_schedule, shift_schedule, stretch_schedule
+from jaxlr.compose.joins import join_schedules, window_schedule
+from jaxlr.compose.phases import with_cooldown, with_warmup
+from jaxlr.compose.values import add_schedules, clip_schedule, multiply_schedules, with_noise
+from jaxlr.compose.wrapping import wrap
+
+__all__ = [
+    "add_schedules",
+    "clip_schedule",
+    "join_schedules",
+    "multiply_schedules",
+    "per_epoch",
+    "repeat_schedule",
+    "shift_schedule",
+    "stretch_schedule",
+    "window_schedule",
+    "with_cooldown",
+    "with_noise",
+    "with_warmup",
+    "wrap",
+]

@@ -8,15 +8,15 @@ from jax.typing import ArrayLike
 
 from jaxlr.compose.wrapping import AnySchedule
 from jaxlr.core.numbers import as_float, as_steps, largest
-from jaxlr.core.parameters import Cycles, Growth, Number, Period, Positive
-from jaxlr.core.schedule import Schedule, schedule
-from jaxlr.exact.cycles import Entry, at_most, by_cycle, cycle_table
+from jaxlr.core.parameters import Cycles, Number, Period, Positive
+from jaxlr.core.schedule import schedule
+from jaxlr.exact.cycles import Entry, Table, at_most, by_cycle, cycle_table
 from jaxlr.exact.doubles import Double, double, exponential, log
 from jaxlr.exact.time import Phase, inverse, progress_in, whole_periods
 
 __all__ = ["per_epoch", "repeat_schedule", "shift_schedule", "stretch_schedule"]
 
-_Shift = Annotated[ArrayLike, Number("Give a number of steps.", counted=True)]
+_Shift = Annotated[ArrayLike, Number("Steps", "Give a number of steps.", counted=True)]
 
 
 @schedule
@@ -124,14 +124,30 @@ def _quotient(count: jax.Array, divisor: ArrayLike) -> jax.Array:
     return as_float(whole) + as_float(step - number * length) * inverse(divisor)
 
 
-@schedule
+def _cycles(
+    *,
+    period: ArrayLike,
+    t_mul: ArrayLike | None,
+    m_mul: ArrayLike,
+    cycles: ArrayLike | None,
+    **_: Any,
+) -> Table | Double:
+    """The cycles if they grow, else the logarithm of what each multiplies."""
+    if t_mul is None:
+        return double(log(m_mul))
+    return cycle_table(period, t_mul, m_mul, cycles)
+
+
+@schedule(prepare=_cycles)
 def repeat_schedule(
+    count: jax.Array,
+    rate_or_table: Table | Double,
     schedule: AnySchedule,
     period: Period,
-    t_mul: Growth | None = None,
+    t_mul: Positive | None = None,
     m_mul: Positive = 1.0,
     cycles: Cycles | None = None,
-) -> Schedule:
+) -> ArrayLike:
     r"""A schedule again and again, in cycles that may grow and shrink.
 
     Cycle number :math:`i` is :math:`T_i = T_0 k^i` steps long. At a fraction :math:`p` of it the
@@ -156,7 +172,7 @@ def repeat_schedule(
 
     Raises:
       ValueError: if ``period`` or ``m_mul`` is not positive, ``cycles`` is no whole number from 1
-        on, or ``t_mul`` is below 1.
+        on, or ``t_mul`` is not positive.
 
     >>> import jaxlr, numpy as np
     >>> saw = jaxlr.repeat_schedule(jaxlr.linear_schedule(1.0, 0.0, 2), 2, t_mul=2.0, m_mul=0.5)
@@ -167,38 +183,17 @@ def repeat_schedule(
       ``Loop`` of ParameterSchedulers.jl; with the cosine it is
       :func:`jaxlr.cosine_restarts_schedule`.
     """
-    if t_mul is None:
-        return _even_cycles(schedule, period, double(log(m_mul)), cycles)
-    table = cycle_table(period, t_mul, m_mul, cycles)
-    return _growing_cycles(schedule, period, table, cycles)
+    if isinstance(rate_or_table, Table):
 
+        def value(count: jax.Array, entry: Entry) -> jax.Array:
+            number, begin, end = entry.cycle
+            part = progress_in(count, Phase(begin, end, entry.unit)).elapsed
+            part = jnp.where(at_most(number, cycles)[1], 1.0, part)
+            return entry.power * as_float(schedule(as_float(period) * part))
 
-@schedule
-def _even_cycles(
-    count: jax.Array,
-    schedule: AnySchedule,
-    period: Period,
-    rate: Double,
-    cycles: Period | None = None,
-) -> ArrayLike:
+        return by_cycle(value, count, rate_or_table, cycles)
+
     number, _ = at_most(whole_periods(count, period), cycles)
     step, length, passed = as_steps(count, period, number)
     own = jnp.minimum(step - passed * length, length)
-    return exponential(number, rate) * as_float(schedule(own))
-
-
-@schedule
-def _growing_cycles(
-    count: jax.Array,
-    schedule: AnySchedule,
-    period: Period,
-    table: Any,
-    cycles: Period | None = None,
-) -> ArrayLike:
-    def value(count: jax.Array, entry: Entry) -> jax.Array:
-        number, begin, end = entry.cycle
-        part = progress_in(count, Phase(begin, end, entry.unit)).elapsed
-        part = jnp.where(at_most(number, cycles)[1], 1.0, part)
-        return entry.power * as_float(schedule(as_float(period) * part))
-
-    return by_cycle(value, count, table, cycles)
+    return exponential(number, rate_or_table) * as_float(schedule(own))

@@ -1,6 +1,6 @@
 """One schedule after another."""
 
-import typing
+import functools
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from jaxlr.compose.wrapping import AnySchedule, Schedules
-from jaxlr.core.numbers import as_float, as_steps, float_dtype, largest, stack
+from jaxlr.compose.wrapping import AnySchedule, Pieces
+from jaxlr.core.numbers import as_float, as_steps, float_dtype, largest
 from jaxlr.core.parameters import Boundaries, Steps, Value
 from jaxlr.core.schedule import Schedule, schedule
 from jaxlr.exact.intervals import interval
@@ -22,23 +22,42 @@ def _check_join(schedules: Sequence[Schedule], boundaries: ArrayLike, **_: Any) 
     steps = np.asarray(boundaries)
     if steps.shape[-1:] != (len(schedules) - 1,):
         raise ValueError(
-            f"join_schedules: `boundaries` must have one number fewer than `schedules`, got "
+            f"`boundaries` must have one number fewer than `schedules`, got "
             f"{steps.tolist()} for {len(schedules)} schedules."
         )
     if np.any(np.diff(steps) < 0):
         raise ValueError(
-            f"join_schedules: `boundaries` must be in increasing order, got {steps.tolist()}. "
+            f"`boundaries` must be in increasing order, got {steps.tolist()}. "
             "They are counts from the start of training, not lengths."
         )
 
 
-@schedule(check=_check_join)
+def _scales(
+    *, schedules: Sequence[Schedule], boundaries: ArrayLike, clock: str, carry_over: bool
+) -> jax.Array | None:
+    """What to multiply each piece by, so that it begins where the one before it ends."""
+    if not carry_over:
+        return None
+    (steps,) = as_steps(boundaries)
+    starts = jnp.concatenate([jnp.zeros(1, steps.dtype), steps])
+    scales = [jnp.ones((), float_dtype())]
+    for i in range(1, len(schedules)):
+        before, begin = (starts[i - 1], starts[i]) if clock == "relative" else (0, 0)
+        end, start = schedules[i - 1](starts[i] - before), schedules[i](starts[i] - begin)
+        scale = scales[-1] * end / jnp.where(start == 0.0, 1.0, start)
+        scales.append(jnp.where(start == 0.0, 1.0, scale))
+    return jnp.stack(scales)
+
+
+@schedule(prepare=_scales, check=_check_join)
 def join_schedules(
-    schedules: Schedules,
+    count: jax.Array,
+    scales: jax.Array | None,
+    schedules: Pieces,
     boundaries: Boundaries,
     clock: Literal["relative", "absolute"] = "relative",
     carry_over: bool = False,
-) -> Schedule:
+) -> jax.Array:
     """One schedule after another, each with its own count from 0.
 
     At a count ``t`` with ``boundaries[i - 1] <= t < boundaries[i]`` the value is
@@ -76,57 +95,12 @@ def join_schedules(
       PyTorch. The windows of MMEngine have the relative clock; OLMo's sequential scheduler carries
       the value over.
     """
-    pieces = [piece._expand()._convert() for piece in typing.cast(Sequence[Schedule], schedules)]
-    members: dict[Any, list[int]] = {}
-    for index, piece in enumerate(pieces):
-        leaves, structure = jax.tree.flatten(piece)
-        members.setdefault((structure, tuple(map(np.shape, leaves))), []).append(index)
-    group, place = np.zeros(len(pieces), np.int32), np.zeros(len(pieces), np.int32)
-    for number, indices in enumerate(members.values()):
-        group[indices], place[indices] = number, np.arange(len(indices))
-    stacks = [_stack([pieces[i] for i in indices]) for indices in members.values()]
-    scales = _scales(pieces, boundaries, clock) if carry_over else None
-    return _pieces(stacks, group, place, boundaries, clock, scales)
-
-
-def _stack(schedules: Sequence[Schedule]) -> Schedule:
-    return jax.tree.map(lambda *leaves: stack(*leaves), *schedules)
-
-
-def _scales(pieces: Sequence[Schedule], boundaries: Any, clock: str) -> jax.Array:
-    """What to multiply to each piece so that it begins where the one before it ends."""
-    (steps,) = as_steps(boundaries)
-    starts = jnp.concatenate([jnp.zeros(1, steps.dtype), steps])
-    scales = [jnp.ones((), float_dtype())]
-    for i in range(1, len(pieces)):
-        before, begin = (starts[i - 1], starts[i]) if clock == "relative" else (0, 0)
-        end, start = pieces[i - 1](starts[i] - before), pieces[i](starts[i] - begin)
-        scale = scales[-1] * end / jnp.where(start == 0.0, 1.0, start)
-        scales.append(jnp.where(start == 0.0, 1.0, scale))
-    return jnp.stack(scales)
-
-
-_FEW = 8
-"""Up to so many pieces, evaluating all for every count is faster than gathering the one in turn."""
-
-
-@schedule
-def _pieces(
-    count: jax.Array,
-    stacks: Any,
-    group: ArrayLike,
-    place: ArrayLike,
-    boundaries: Boundaries,
-    clock: str,
-    scales: ArrayLike | None,
-) -> jax.Array:
-    """The expanded form of a join: piece i is schedule ``place[i]`` in ``stacks[group[i]]``."""
+    pieces: Any = schedules
+    groups, rows = map(jnp.asarray, (pieces.layout.groups, pieces.layout.rows))
     count, steps = as_steps(count, jnp.asarray(boundaries))
-    group, place = jnp.asarray(group), jnp.asarray(place)
     starts = jnp.concatenate([jnp.zeros(1, steps.dtype), steps])
     lengths = jnp.diff(starts, append=jnp.full(1, largest(steps.dtype)))
     begins = starts if clock == "relative" else jnp.zeros_like(starts)
-
     # Out of turn a piece is still computed. Its second count, where it has one, is the safest: many
     # curves are singular at 0.
     seconds = starts + jnp.clip(lengths - 1, 0, 1)
@@ -134,45 +108,34 @@ def _pieces(
     def value_at(count: jax.Array) -> jax.Array:
         current = interval(steps, count)
         value = jnp.zeros((), float_dtype())
-        for number, schedules in enumerate(stacks):
-            in_turn = group[current] == number
-            piece = jnp.where(in_turn, current, jnp.argmax(group == number))
-            own = jnp.where(in_turn, count, seconds[piece]) - begins[piece]
-            chosen: Schedule = jax.tree.map(
-                lambda leaf, i=place[piece]: jnp.asarray(leaf)[i], schedules
-            )
+        for group, stack in enumerate(pieces.stacks):
+            in_turn = _row(current, groups) == group
+            piece = jnp.where(in_turn, current, jnp.argmax(groups == group))
+            own = jnp.where(in_turn, count, _row(piece, seconds)) - _row(piece, begins)
+            chosen = jax.tree.map(functools.partial(_row, _row(piece, rows)), stack)
             value = jnp.where(in_turn, chosen(own), value)
-        return value if scales is None else value * jnp.asarray(scales)[current]
+        return value if scales is None else value * _row(current, scales)
 
-    def value_of_all(count: jax.Array) -> jax.Array:
-        current, numbers = interval(steps, count), jnp.arange(len(group))
-        value = jnp.zeros((), float_dtype())
-        for number, schedules in enumerate(stacks):
-            for row in range(len(jax.tree.leaves(schedules)[0])):
-                here = (group == number) & (place == row)
+    return jax.vmap(value_at)(count.ravel()).reshape(count.shape) if count.ndim else value_at(count)
 
-                def of_this(numbers: Any, here: jax.Array = here) -> jax.Array:
-                    return jnp.sum(jnp.where(here, numbers, jnp.zeros_like(numbers)))
 
-                in_turn = current == jnp.max(jnp.where(here, numbers, -1))
-                own = jnp.where(in_turn, count, of_this(seconds)) - of_this(begins)
-                piece: Schedule = jax.tree.map(
-                    lambda leaf, row=row: jnp.asarray(leaf)[row], schedules
-                )
-                own_value = piece(own)
-                if scales is not None:
-                    own_value = own_value * of_this(jnp.asarray(scales))
-                value = jnp.where(in_turn, own_value, value)
-        return value
+_FEW = 8
+"""Up to so many rows, comparing is faster than to gather one for each count."""
 
-    are_few = len(group) <= _FEW and all(map(jax.tree.leaves, stacks))
-    value = value_of_all if are_few else value_at
-    return jax.vmap(value)(count.ravel()).reshape(count.shape) if count.ndim else value(count)
+
+def _row(place: jax.Array, leaf: jax.Array) -> jax.Array:
+    """``leaf[place]``, for a place that there is."""
+    if len(leaf) > _FEW:
+        return leaf[place]
+    row = leaf[0]
+    for i in range(1, len(leaf)):
+        row = jnp.where(place == i, leaf[i], row)
+    return row
 
 
 def _check_window(*, begin: ArrayLike, end: ArrayLike, **_: Any) -> None:
     if np.any(np.asarray(end) < np.asarray(begin)):
-        raise ValueError(f"window_schedule: `end` must be at least `begin`, got {end} and {begin}.")
+        raise ValueError(f"`end` must be at least `begin`, got {end} and {begin}.")
 
 
 @schedule(check=_check_window)

@@ -1,6 +1,5 @@
 """A warm-up before, and a cooldown after, any schedule."""
 
-import typing
 from typing import Literal
 
 import jax
@@ -11,7 +10,7 @@ from jaxlr.compose.wrapping import AnySchedule
 from jaxlr.core.numbers import as_steps
 from jaxlr.core.parameters import Steps, Value
 from jaxlr.core.schedule import schedule
-from jaxlr.curves import Curve, Shape
+from jaxlr.curves import Shape, along
 from jaxlr.exact.time import progress
 
 __all__ = ["with_cooldown", "with_warmup"]
@@ -75,7 +74,7 @@ def with_warmup(
         "overlay": jnp.maximum(step, begin),
         "multiply": count,
     }[mode]
-    return typing.cast(Curve, curve)(progress(count, warmup_steps), init_value, schedule(own))
+    return along(curve, progress(count, warmup_steps), init_value, schedule(own))
 
 
 @schedule
@@ -124,4 +123,4 @@ def with_cooldown(
     step, begin = as_steps(count, cooldown_begin)
     before = schedule(jnp.minimum(step, begin))
     fraction = progress(count, cooldown_steps, cooldown_begin)
-    return typing.cast(Curve, curve)(fraction, before, end_value)
+    return along(curve, fraction, before, end_value)

@@ -76,11 +76,10 @@ def _values(count: jax.Array, schedules: Any) -> list[Any]:
 
 def _check_bounds(*, min_value: Any, max_value: Any, **_: Any) -> None:
     if min_value is None and max_value is None:
-        raise ValueError("clip_schedule: `min_value` or `max_value` must be given.")
+        raise ValueError("`min_value` or `max_value` must be given.")
     if min_value is not None and max_value is not None and np.any(min_value > max_value):
         raise ValueError(
-            f"clip_schedule: `max_value` must be at least `min_value`, got {max_value} and "
-            f"{min_value}."
+            f"`max_value` must be at least `min_value`, got {max_value} and {min_value}."
         )
 
 
@@ -117,7 +116,9 @@ def clip_schedule(
     return value if max_value is None else jnp.minimum(value, as_float(max_value))
 
 
-_Seed = Annotated[ArrayLike, Whole("Give an integer.", least=-(2.0**31), most=2.0**31 - 1.0)]
+_Seed = Annotated[
+    ArrayLike, Whole("Seed", "Give an integer.", least=-(2.0**31), most=2.0**31 - 1.0)
+]
 
 
 @schedule
@@ -164,7 +165,8 @@ def with_noise(
     """
     value = as_float(schedule(count))
     limit, stddev = jnp.asarray(as_float(limit)), jnp.asarray(as_float(stddev))
-    key = jax.random.key(_as_integer(seed))
+    # Named, since not all implementations give a count the same number alone and among others.
+    key = jax.random.key(_as_integer(seed), impl="threefry2x32")
 
     def noise_at(count: jax.Array) -> jax.Array:
         own = jax.random.fold_in(key, count)

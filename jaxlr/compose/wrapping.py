@@ -7,14 +7,17 @@ import jax
 from jax.typing import ArrayLike
 
 from jaxlr.core.family import Parametric
-from jaxlr.core.parameters import Kind, Number
+from jaxlr.core.parameters import Kind, Number, is_sequence
 from jaxlr.core.schedule import Schedule, schedule
+from jaxlr.core.stacks import Stacks
 
 __all__ = ["wrap"]
 
 
 class _Function(Kind):
     """A function of the count."""
+
+    name = "Callable[[ArrayLike], ArrayLike]"
 
     def store(self, where: str, value: Any) -> Any:
         if not callable(value):
@@ -51,6 +54,8 @@ def wrap(
 class One(Kind):
     """A schedule, or a plain callable, which is wrapped."""
 
+    name = "Schedule"
+
     def store(self, where: str, value: Any) -> Any:
         if isinstance(value, Schedule):
             return value
@@ -70,8 +75,10 @@ class One(Kind):
 class _Several(Kind):
     """A sequence of schedules; plain callables among them are wrapped."""
 
+    name = "Sequence[Schedule]"
+
     def store(self, where: str, value: Any) -> Any:
-        if callable(value) or not isinstance(value, Sequence) or len(value) == 0:
+        if callable(value) or not is_sequence(value) or len(value) == 0:
             raise TypeError(f"{where} must be a list of one or more schedules, got {value!r}.")
         return tuple(self._item(f"{where}[{i}]", item) for i, item in enumerate(value))
 
@@ -79,8 +86,25 @@ class _Several(Kind):
         return One().store(where, item)
 
 
+class _Pieces(_Several):
+    """A sequence of schedules, of which those of one structure are stacked for the formula."""
+
+    def prepare(self, value: Any) -> Any:
+        return Stacks.of(piece.as_arrays()._prepared() for piece in value)
+
+    def plain(self, value: Any) -> Any:
+        return tuple(value.members())
+
+    def batch_axes(self, value: Any) -> int:
+        if isinstance(value, Stacks):  # A stack has one axis more than its members.
+            return max(piece.batch_axes for piece in value.stacks) - 1
+        return super().batch_axes(value)
+
+
 class _Terms(_Several):
     """A sequence of schedules and numbers."""
+
+    name = "Sequence[Schedule | ArrayLike]"
 
     def _item(self, where: str, item: Any) -> Any:
         return super()._item(where, item) if callable(item) else Number().store(where, item)
@@ -94,8 +118,8 @@ class _Terms(_Several):
 AnySchedule = Annotated[Callable[[ArrayLike], ArrayLike], One()]
 """A schedule or a plain function of the count."""
 
-Schedules = Annotated[Sequence[Callable[[ArrayLike], ArrayLike]], _Several()]
-"""A sequence of them."""
+Pieces = Annotated[Sequence[Callable[[ArrayLike], ArrayLike]], _Pieces()]
+"""A sequence of them, which a formula gets as :class:`jaxlr.core.stacks.Stacks`."""
 
 Terms = Annotated[Sequence[Callable[[ArrayLike], ArrayLike] | ArrayLike], _Terms()]
 """A sequence of schedules, plain functions of the count, and numbers."""

@@ -1,7 +1,11 @@
 """What schedules and curves have in common: a function and its parameters, as a pytree.
 
 A :class:`Family` is a function and what is known of its parameters; a :class:`Parametric` is a
-family with values for them. Its leaves are the numbers, its structure all else.
+family with values for them. Its leaves are the numbers, its structure is all else.
+
+A parametric has two forms. As it is made, it keeps the numbers that the caller gave, with all their
+digits. :meth:`Parametric.as_arrays` returns the form that a formula computes with: numbers as
+arrays of its dtypes, and beside them what the family's ``prepare`` made of the parameters once.
 """
 
 import functools
@@ -14,11 +18,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxlr.core import numbers
-from jaxlr.core import parameters as _parameters
-from jaxlr.core import text as _text
+from jaxlr.core import numbers, parameters, text
 
-__all__ = ["Constructor", "Family", "Parametric", "constructor_of", "constructors", "same_tree"]
+__all__ = [
+    "Constructor",
+    "Family",
+    "Parametric",
+    "compiled",
+    "constructor_of",
+    "constructors",
+    "same_tree",
+]
 
 P = ParamSpec("P")
 Made = TypeVar("Made", bound="Parametric")
@@ -44,7 +54,9 @@ class Parametric:
     _arguments: tuple[str, ...]
     """What a formula of this kind takes before its parameters."""
 
-    _arrays: Self | None
+    _arrays: tuple[Any, Self] | None
+    """The form that formulas compute with, after the dtype that it was made for."""
+
     _leaves: tuple[Any, ...]
     _structure: "_Structure"
 
@@ -67,11 +79,12 @@ class Parametric:
         return self
 
     @classmethod
-    def _of(cls, family: "Family", parameters: Mapping[str, Any]) -> Self:
-        static = tuple((k, v) for k, v in parameters.items() if family.kinds[k].is_static(v))
-        fixed = {name for name, _ in static}
-        names = tuple(name for name in parameters if name not in fixed)
-        return cls._make(_Structure(family, names, static), (parameters[n] for n in names))
+    def _of(cls, family: "Family", given: Mapping[str, Any]) -> Self:
+        static = {k: v for k, v in given.items() if family.kinds[k].is_static(v)}
+        leaves = {k: v for k, v in given.items() if k not in static}
+        is_opaque = any(map(callable, static.values())) or any(map(_is_opaque, leaves.values()))
+        structure = _Structure(family, tuple(leaves), tuple(static.items()), False, is_opaque)
+        return cls._make(structure, leaves.values())
 
     @property
     def family(self) -> "Family":
@@ -81,9 +94,22 @@ class Parametric:
     @property
     def params(self) -> Mapping[str, Any]:
         """The parameters by name, in the order of the constructor; read-only."""
-        given = dict(self._structure.static)
-        given.update(zip(self._structure.names, self._leaves, strict=True))
+        given, kinds = self._given, self.family.kinds
+        if self._structure.is_ready:
+            given = {name: kinds[name].plain(value) for name, value in given.items()}
         return MappingProxyType({name: given[name] for name in self.family.signature.parameters})
+
+    @property
+    def _given(self) -> dict[str, Any]:
+        """The parameters in the form that this has."""
+        structure = self._structure
+        return {**dict(structure.static), **dict(zip(structure.names, self._leaves, strict=False))}
+
+    @property
+    def batch_axes(self) -> int:
+        """How many axes the numbers have beyond those of a single one, as ``jax.vmap`` adds."""
+        kinds, given = self.family.kinds, self._given
+        return max((0, *(kinds[n].batch_axes(given[n]) for n in self._structure.names)))
 
     def replace(self, **changes: Any) -> Self:
         """Returns the same with other values for the named parameters.
@@ -92,7 +118,7 @@ class Parametric:
           TypeError: if the family has no parameter of that name.
         """
         made: Self = self.family.build(**{**self.params, **changes})
-        return made
+        return made.as_arrays() if self._structure.is_ready else made
 
     def as_arrays(self) -> Self:
         """Returns the same in the form that compiled code takes with all digits.
@@ -108,15 +134,17 @@ class Parametric:
         >>> print(f"{value(lr.as_arrays()):.2e} {value(lr):.2e}")  # The first is right.
         4.54e-05 3.98e-05
 
-        What has a JAX array among its leaves is returned as it is.
+        A schedule with a JAX array among its leaves is returned as it is.
         """
-        if self._arrays is None:
+        if self._structure.is_ready:
+            return self
+        dtype = numbers.float_dtype()
+        if self._arrays is None or self._arrays[0] is not dtype:
             if not numbers.on_host(*jax.tree.leaves(self)):
                 return self
-            with jax.ensure_compile_time_eval():  # What is kept must not be of a trace under way.
-                self._arrays = jax.device_get(self._expand()._convert())
-            self._arrays._arrays = self._arrays
-        return self._arrays
+            with jax.ensure_compile_time_eval():  # No tracer of a trace under way may be kept.
+                self._arrays = dtype, jax.device_get(self._prepared())
+        return self._arrays[1]
 
     @classmethod
     def _constructors(cls) -> Mapping[str, Callable[..., Any]]:
@@ -135,40 +163,34 @@ class Parametric:
             self = result
         return self
 
-    def _convert(self) -> Self:
-        """Brings the leaves to the dtypes that the formula computes in."""
+    def _prepared(self) -> Self:
+        """The form that the formula computes with."""
+        self = self._expand()
+        if self._structure.is_ready:
+            return self
+        kinds, prepare = self.family.kinds, self.family.prepare
+        named = zip(self._structure.names, self._leaves, strict=True)
+        leaves = [kinds[name].prepare(value) for name, value in named]
+        if prepare is not None:
+            leaves.append(jax.tree.map(numbers.as_number, prepare(**self.params)))
+        return self._make(self._structure._replace(is_ready=True), leaves)
 
-        def convert(kind: _parameters.Kind, value: Any) -> Any:
-            return jax.tree.map(
-                lambda x: x.as_arrays() if isinstance(x, Parametric) else kind.as_array(x),
-                value,
-                is_leaf=lambda x: isinstance(x, Parametric),
-            )
+    def _apply(self, *arguments: Any) -> Any:
+        """Calls the formula, whose first arguments these are."""
+        self = self._prepared()
+        extra = self._leaves[len(self._structure.names) :]
+        return self.family.function(*arguments, *extra, **self._given)
 
-        kinds, names = self.family.kinds, self._structure.names
-        leaves = (convert(kinds[n], v) for n, v in zip(names, self._leaves, strict=True))
-        return self._make(self._structure, leaves)
+    def __getattr__(self, name: str) -> Any:
+        if not name.startswith("_") and name in self.family.signature.parameters:
+            return self.params[name]
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
-    def _specialize(self) -> Self:
-        """Makes structure of every exponent that is known and has a product for its power."""
-        static, names, leaves = dict(self._structure.static), [], []
-        for name, leaf in zip(self._structure.names, self._leaves, strict=True):
-            if self.family.kinds[name].is_product(leaf):
-                static[name] = np.asarray(leaf).flat[0].item()
-                continue
-            names.append(name)
-            leaves.append(
-                jax.tree.map(
-                    lambda x: x._specialize() if isinstance(x, Parametric) else x,
-                    leaf,
-                    is_leaf=lambda x: isinstance(x, Parametric),
-                )
-            )
-        structure = _Structure(self.family, tuple(names), tuple(static.items()))
-        return self._make(structure, leaves)
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self.family.signature.parameters]
 
     def __repr__(self) -> str:
-        return _text.call(
+        return text.call(
             self.family.name,
             {name: self.family.kinds[name].text(value) for name, value in self.params.items()},
         )
@@ -180,7 +202,8 @@ class Parametric:
         return hash((self._structure, tuple(map(_fingerprint, jax.tree.leaves(self)))))
 
     def __reduce__(self) -> Any:
-        return _rebuild, (self.family.constructor, dict(self.params))
+        names, static, *flags = self._structure[1:]
+        return _rebuild, (self.family.constructor, names, static, flags, self._leaves)
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the same as nested dicts, lists, strings and numbers, as JSON has them.
@@ -195,33 +218,64 @@ class Parametric:
         Raises:
           TypeError: if a parameter is a plain callable or traced, which has no such form.
         """
-        return _text.to_dict(self)
+        return text.to_dict(self)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """Builds what :meth:`to_dict` described, with all checks."""
-        made = _text.from_dict(data, cls._constructors())
+        made = text.from_dict(data, cls._constructors())
         if not isinstance(made, cls):
-            raise ValueError(f"`data` must describe a {cls.__name__}, got {data!r}.")
+            raise ValueError(f"`data` must describe a {cls.__name__}, got {text.brief(data)}.")
         return made
 
 
 class _Structure(NamedTuple):
-    """What of a parametric is not a number: its family and its static parameters."""
+    """All of a parametric that is not a number.
+
+    Attributes:
+      family: its family.
+      names: the names of the parameters that are leaves.
+      static: the other parameters, by name.
+      is_ready: whether it has the form that the formula computes with, in which another leaf
+        follows where the family has a ``prepare``.
+      is_opaque: whether there is a plain function in it, which is no data.
+    """
 
     family: "Family"
     names: tuple[str, ...]
     static: tuple[tuple[str, Any], ...]
+    is_ready: bool
+    is_opaque: bool
+
+
+def _is_opaque(value: Any) -> bool:
+    parts = jax.tree.leaves(value, is_leaf=lambda x: isinstance(x, Parametric))
+    return any(isinstance(x, Parametric) and x._structure.is_opaque for x in parts)
 
 
 def _flatten_with_keys(self: Parametric) -> tuple[Any, _Structure]:
-    keys = map(jax.tree_util.GetAttrKey, self._structure.names)
-    return tuple(zip(keys, self._leaves, strict=True)), self._structure
+    keys = map(jax.tree_util.GetAttrKey, (*self._structure.names, "prepared"))
+    return tuple(zip(keys, self._leaves, strict=False)), self._structure
 
 
-def _rebuild(constructor: Any, parameters: Mapping[str, Any]) -> Parametric:
+def _rebuild(constructor: Any, names: Any, static: Any, flags: Any, leaves: Any) -> Parametric:
     family: Family = constructor.family
-    return family.made._of(family, parameters)
+    return family.made._make(_Structure(family, names, static, *flags), leaves)
+
+
+def compiled(function: Any) -> Any:
+    """Compiles a function of a parametric and arrays, for a short call from Python.
+
+    In a trace it is inlined. A parametric that holds a plain function is evaluated step by step,
+    since JAX would keep every such function, and all that it refers to, in its cache for ever.
+    """
+    at_once = jax.jit(function, inline=True)
+
+    @functools.wraps(function)
+    def call(self: Parametric, *arguments: Any) -> Any:
+        return (function if self._structure.is_opaque else at_once)(self, *arguments)
+
+    return call
 
 
 def same_tree(a: Any, b: Any) -> bool:
@@ -258,14 +312,15 @@ class Family:
 
     Attributes:
       name: the name of the function.
-      function: the function. A formula takes the arguments of its kind first; a recipe does not.
-      made: what its constructor makes.
+      function: the function. A formula takes the arguments of its kind first, then what ``prepare``
+        returned; a recipe takes parameters alone.
+      made: the type that its constructor makes.
       is_recipe: whether it is a recipe.
-      elementwise: whether arrays of parameters stand for as many members, without ``jax.vmap``.
       signature: the signature of the constructor.
       kinds: what each parameter may be.
+      prepare: computes once, of the parameters, what the formula needs of them; or None.
       constructor: makes a parametric of this family.
-      start: returns what a formula with a memory remembers at first; other families have none.
+      start: for a formula with a memory, returns the memory at first; other families have none.
     """
 
     constructor: Constructor[..., Any]
@@ -276,10 +331,10 @@ class Family:
         function: Callable[..., Any],
         made: type[Parametric],
         check: Callable[..., None] | None = None,
-        elementwise: bool = False,
+        prepare: Callable[..., Any] | None = None,
     ):
-        parameters = list(inspect.signature(function).parameters.values())
-        for parameter in parameters:
+        own = list(inspect.signature(function).parameters.values())
+        for parameter in own:
             if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
                 raise TypeError(
                     f"{function.__name__}: `*{parameter.name}` has no name for each parameter. "
@@ -288,30 +343,48 @@ class Family:
         self.name = function.__name__
         self.function = function
         self.made = made
-        self.is_recipe = not parameters or parameters[0].name != made._arguments[0]
-        self.elementwise = elementwise
-        own = parameters if self.is_recipe else parameters[len(made._arguments) :]
+        self.prepare = prepare
+        self.is_recipe = not own or own[0].name != made._arguments[0]
+        if prepare is not None and self.is_recipe:
+            raise TypeError(
+                f"{self.name}: only a formula has `prepare`, and its first parameter is "
+                f"`{made._arguments[0]}`; got `{next(iter(own), 'none')}`."
+            )
+        if not self.is_recipe:
+            own = own[len(made._arguments) + (prepare is not None) :]
         self.signature = inspect.Signature(own)
-        kinds = _parameters.kinds_of(function)
-        self.kinds = {n: kinds.get(n, _parameters.Kind()) for n in self.signature.parameters}
+        kinds = parameters.kinds_of(function)
+        self.kinds = {n: kinds.get(n, parameters.Kind()) for n in self.signature.parameters}
         self._check = check
 
     def build(self, *args: Any, **kwargs: Any) -> Any:
         """Makes a parametric of this family from checked parameters."""
         given = self.bind(*args, **kwargs)
-        parameters = {name: self.stored(name, value) for name, value in given.items()}
-        if self._check is not None and numbers.known(parameters):
-            self._check(**parameters)
-        return self.made._of(self, parameters)
+        stored = {name: self.stored(name, value) for name, value in given.items()}
+        if self._check is not None and numbers.known(stored):
+            try:
+                self._check(**stored)
+            except ValueError as error:
+                raise ValueError(f"{self.name}: {error}") from None
+        return self.made._of(self, stored)
 
     def bind(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Returns the arguments of a call by name, those left out with their defaults."""
         try:
             bound = self.signature.bind(*args, **kwargs)
         except TypeError as error:
-            raise TypeError(f"{self.name}: {error}. It takes {self._parameters_text()}.") from None
+            raise TypeError(
+                f"{self.name}: {error}. It takes {self._parameters_text()}.{self._hint()}"
+            ) from None
         bound.apply_defaults()
         return bound.arguments
+
+    def _hint(self) -> str:
+        """Says which name the first parameter of a formula has, to who may have chosen another."""
+        first = self.made._arguments[0]
+        if not self.is_recipe or self.function.__module__.startswith("jaxlr."):
+            return ""
+        return f" If it is a formula, its first parameter must be named `{first}`."
 
     def stored(self, name: str, value: Any) -> Any:
         """Returns one argument as a parametric keeps it, checked if it is known."""
@@ -323,12 +396,34 @@ class Family:
             kind.check(where, value)
         return value
 
+    def shown_signature(self) -> inspect.Signature:
+        """The signature of the constructor, with short names for the kinds of parameters."""
+
+        def shown(parameter: inspect.Parameter) -> inspect.Parameter:
+            name = self.kinds[parameter.name].name
+            if not name:
+                return parameter
+            optional = " | None" if parameter.default is None else ""
+            return parameter.replace(annotation=_Shown(name + optional))
+
+        own = map(shown, self.signature.parameters.values())
+        return inspect.Signature(list(own), return_annotation=self.made)
+
     def _parameters_text(self) -> str:
-        parameters = self.signature.parameters.values()
-        return ", ".join(str(p.replace(annotation=p.empty)) for p in parameters)
+        own = self.signature.parameters.values()
+        return ", ".join(str(p.replace(annotation=p.empty)) for p in own)
 
     def __repr__(self) -> str:
         return f"<family {self.name}({self._parameters_text()})>"
+
+
+class _Shown(str):
+    """A name that signatures show without quotes."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
 
 
 _FAMILIES: dict[str, Family] = {}
@@ -337,11 +432,11 @@ _FAMILIES: dict[str, Family] = {}
 def constructor_of(
     function: Callable[..., Any],
     made: type[Made],
-    check: Callable[..., None] | None,
-    elementwise: bool = False,
+    check: Callable[..., None] | None = None,
+    prepare: Callable[..., Any] | None = None,
 ) -> Constructor[..., Made]:
     """Makes a family of a function, enters it in the register, and returns its constructor."""
-    family = Family(function, made, check, elementwise)
+    family = Family(function, made, check, prepare)
     known = _FAMILIES.get(family.name)
     if known is not None and known.function.__module__ != function.__module__:
         raise ValueError(
@@ -359,7 +454,7 @@ def constructor_of(
         **{name: annotations[name] for name in family.signature.parameters if name in annotations},
         "return": made,
     }
-    constructor.__signature__ = family.signature.replace(return_annotation=made)  # type: ignore[attr-defined]
+    constructor.__signature__ = family.shown_signature()  # type: ignore[attr-defined]
     constructor.family = family  # type: ignore[attr-defined]
     family.constructor = constructor  # type: ignore[assignment]
     _FAMILIES[family.name] = family

@@ -12,6 +12,7 @@ __all__ = [
     "as_float",
     "as_number",
     "as_steps",
+    "exact",
     "float_dtype",
     "host_count",
     "int_dtype",
@@ -58,6 +59,11 @@ def as_float(value: ArrayLike) -> Any:
     if on_host(value):
         return np.asarray(value, float_dtype())[()]
     return jnp.asarray(value).astype(float_dtype())
+
+
+def exact(value: ArrayLike) -> Any:
+    """Converts a number of the host to float64, and any other to the dtype of values."""
+    return np.asarray(value, np.float64)[()] if on_host(value) else as_float(value)
 
 
 def as_number(value: ArrayLike) -> Any:
@@ -122,6 +128,6 @@ def stack(*numbers: ArrayLike) -> Any:
     return jnp.stack(as_steps(*numbers))
 
 
-def namespace(value: ArrayLike) -> Any:
-    """What computes with a value: NumPy with one of the host, else JAX."""
-    return np if on_host(value) else jnp
+def namespace(*values: Any) -> Any:
+    """Returns NumPy if all values are of the host, else jax.numpy."""
+    return np if on_host(*values) else jnp

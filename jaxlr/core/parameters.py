@@ -1,8 +1,8 @@
 """What a parameter may be: the annotations of families, and the checks that they stand for.
 
 ``init_value: Value`` is ``ArrayLike`` to a type checker and to a reader. To the constructor it says
-how to store the number, what to refuse, and what a compiled formula gets. Only numbers that are
-known are checked: a tracer has no value yet.
+how to store the number, what to refuse, and what a compiled formula gets. Only known numbers are
+checked: a tracer has no value yet.
 """
 
 import math
@@ -16,15 +16,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from jaxlr.core import numbers
-from jaxlr.core import text as _text
-from jaxlr.exact import powers as _powers
+from jaxlr.core import numbers, text
 
 __all__ = [
     "Boundaries",
     "Cycles",
     "Fraction",
-    "Growth",
     "NonNegative",
     "Period",
     "Positive",
@@ -40,8 +37,21 @@ def is_static(value: Any) -> bool:
     return callable(value) and jax.tree_util.all_leaves([value])
 
 
+def is_sequence(value: Any) -> bool:
+    """Tells whether a value is a list of things: a tuple, range or deque too, but no text."""
+    return isinstance(value, Sequence) and not isinstance(value, str | bytes)
+
+
 class Kind:
-    """How one parameter is stored, checked, compiled and written. This one takes it as it is."""
+    """How one parameter is stored, checked, compiled and written. This one takes it as it is.
+
+    Attributes:
+      name: its annotation, as signatures show it.
+      axes: how many axes the numbers of one schedule have.
+    """
+
+    name: str = ""
+    axes: int = 0
 
     def store(self, where: str, value: Any) -> Any:
         """Converts the argument to what the schedule keeps; raises TypeError on a wrong type."""
@@ -54,17 +64,30 @@ class Kind:
         """Tells whether the value is structure rather than a pytree of numbers."""
         return is_static(value)
 
-    def as_array(self, leaf: Any) -> Any:
-        """Converts one leaf to what the formula computes with."""
-        return numbers.as_number(leaf)
+    def prepare(self, value: Any) -> Any:
+        """Converts the stored value to what the formula computes with."""
+        return jax.tree.map(
+            lambda x: x.as_arrays() if _is_parametric(x) else numbers.as_number(x),
+            value,
+            is_leaf=_is_parametric,
+        )
 
-    def is_product(self, leaf: Any) -> bool:
-        """Tells whether to raise to this, or to all of these, takes a product and no more."""
-        return False
+    def plain(self, value: Any) -> Any:
+        """Undoes :meth:`prepare`: returns the value as a caller would give it."""
+        return value
+
+    def batch_axes(self, value: Any) -> int:
+        """How many axes of many schedules the numbers have."""
+        parts = jax.tree.leaves(value, is_leaf=_is_parametric)
+        return max((x.batch_axes for x in parts if _is_parametric(x)), default=0)
 
     def text(self, value: Any) -> str:
         """Writes the value as an argument in Python's syntax."""
-        return _text.write(value)
+        return text.write(value)
+
+
+def _is_parametric(value: Any) -> bool:
+    return hasattr(value, "family") and hasattr(value, "as_arrays")
 
 
 def _store(value: Any) -> Any:
@@ -81,67 +104,81 @@ def _store(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class Number(Kind):
-    """A number or an array of numbers.
+    """A number, or where ``axes`` is 1 a list of numbers.
+
+    An array of more axes stands for many schedules, as ``jax.vmap`` of a constructor makes them.
 
     Attributes:
+      name: the name of the annotation.
       cure: what to give instead of a refused number.
       least: the smallest number allowed.
       open: whether ``least`` itself is refused.
       most: the largest number allowed.
       counted: whether it is in steps, so that an integer stays one.
-      exponent: whether something is raised to it, which is a product where it is 1, 2 or 3.
+      axes: 1 for a list of numbers.
     """
 
+    name: str = "Value"
     cure: str = "Give a finite number."
     least: float = -math.inf
     open: bool = False
     most: float = math.inf
     counted: bool = False
-    exponent: bool = False
+    axes: int = 0
 
     def store(self, where: str, value: Any) -> Any:
-        if isinstance(value, list | tuple):
+        if is_sequence(value):
             value = self._array_of(where, value)
+        if isinstance(value, str):
+            meant = text.number_meant(value)
+            raise TypeError(f"{where} must be a number, got the string {value!r}.{meant}")
         if isinstance(value, bool) or not _is_numeric(value):
-            raise TypeError(f"{where} must be a number or an array, got {value!r}. {self.cure}")
+            expected = "a list of numbers" if self.axes else "a number or an array"
+            raise TypeError(f"{where} must be {expected}, got {value!r}. {self.cure}")
         return _store(value)
 
-    def _array_of(self, where: str, items: Any) -> Any:
+    def _array_of(self, where: str, items: Sequence[Any]) -> Any:
+        if self.axes == 0:
+            raise TypeError(
+                f"{where} must be one number, got the list {items!r}. One schedule has one; "
+                "jaxlr.stack and jaxlr.grid make a batch of many, jax.vmap maps over an array."
+            )
         try:
-            if not numbers.on_host(*jax.tree.leaves(items)):
-                return jnp.array(items)
+            if not numbers.on_host(*jax.tree.leaves(list(items))):
+                return jnp.array(list(items))
             return np.asarray(items) if len(items) else np.zeros(0, np.int32)
         except (TypeError, ValueError) as error:
-            raise TypeError(f"{where} must be a number or an array, got {items!r}.") from error
+            raise TypeError(f"{where} must be a list of numbers, got {items!r}.") from error
 
     def check(self, where: str, value: Any) -> None:
         try:
-            numbers = np.asarray(value, np.float64)
+            known = np.asarray(value, np.float64)
         except OverflowError:  # Of an integer of some hundred digits.
             raise ValueError(f"{where} must be {self._range()}. {self.cure}") from None
-        low = numbers <= self.least if self.open else numbers < self.least
-        refused = low | (numbers > self.most) | ~np.isfinite(numbers)
-        if refused.any():
-            first = numbers[refused].flat[0]
-            raise ValueError(f"{where} must be {self._range()}, got {first:g}. {self.cure}")
+        low = known <= self.least if self.open else known < self.least
+        self._refuse(where, known, low | (known > self.most) | ~np.isfinite(known), self._range())
+
+    def _refuse(self, where: str, values: Any, refused: Any, allowed: str) -> None:
+        if np.any(refused):
+            first = np.asarray(values)[refused].flat[0]
+            raise ValueError(f"{where} must be {allowed}, got {first:g}. {self.cure}")
 
     def _range(self) -> str:
         if self.least == -math.inf:
             return "finite"
         if self.most < math.inf:
+            if self.open:
+                return f"above {self.least:g} and at most {self.most:g}"
             return f"from {self.least:g} to {self.most:g}"
         if self.least == 0.0 and self.open:
             return "positive and finite"
         return f"at least {self.least:g} and finite"
 
-    def as_array(self, leaf: Any) -> Any:
-        return numbers.as_number(leaf) if self.counted else numbers.as_float(leaf)
+    def prepare(self, value: Any) -> Any:
+        return numbers.as_number(value) if self.counted else numbers.as_float(value)
 
-    def is_product(self, leaf: Any) -> bool:
-        if not self.exponent or not numbers.on_host(leaf):
-            return False
-        exponents = np.unique(leaf)
-        return len(exponents) == 1 and _powers.is_whole(exponents[0])
+    def batch_axes(self, value: Any) -> int:
+        return max((np.ndim(leaf) - self.axes for leaf in jax.tree.leaves(value)), default=0)
 
 
 @dataclass(frozen=True)
@@ -150,23 +187,38 @@ class Whole(Number):
 
     def check(self, where: str, value: Any) -> None:
         super().check(where, value)
-        numbers = np.asarray(value, np.float64)
-        if np.any(numbers % 1.0):
-            first = numbers[numbers % 1.0 != 0.0].flat[0]
-            raise ValueError(f"{where} must be a whole number, got {first:g}. {self.cure}")
+        known = np.asarray(value, np.float64)
+        self._refuse(where, known, known % 1.0 != 0.0, "a whole number")
 
-    def as_array(self, leaf: Any) -> Any:
+    def prepare(self, value: Any) -> Any:
         """Converts to int32; a traced number out of range counts as the nearest one in it."""
         least, most = int(self.least), np.iinfo(np.int32).max
-        if numbers.on_host(leaf):
-            return np.clip(np.ceil(leaf), least, most).astype(np.int32)
-        number = jnp.ceil(numbers.as_number(leaf))
+        if numbers.on_host(value):
+            return np.clip(np.ceil(value), least, most).astype(np.int32)
+        number = jnp.ceil(numbers.as_number(value))
         return jnp.where(number < most, jnp.maximum(number, least).astype(jnp.int32), most)
+
+
+@dataclass(frozen=True)
+class Length(Number):
+    """The length of a phase; a positive one below 1 was meant as a fraction of something."""
+
+    def check(self, where: str, value: Any) -> None:
+        super().check(where, value)
+        known = np.asarray(value, np.float64)
+        if np.any(refused := (known > 0.0) & (known < 1.0)):
+            raise ValueError(
+                f"{where} must be a number of steps, got {known[refused].flat[0]:g}, which is less "
+                "than one. For a fraction of the run give int(fraction * total_steps); 0 leaves "
+                "the phase out."
+            )
 
 
 @dataclass(frozen=True)
 class Size(Kind):
     """The length of an array: a Python integer, and structure, so it is never traced."""
+
+    name: str = "int"
 
     def store(self, where: str, value: Any) -> Any:
         if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
@@ -181,16 +233,20 @@ class Size(Kind):
 
 
 def _is_numeric(value: Any) -> bool:
-    if isinstance(value, int | float | jax.Array):
+    if isinstance(value, bool | np.bool_):
+        return False
+    if isinstance(value, int | float):
         return True
-    return isinstance(value, np.ndarray | np.generic) and (
-        value.dtype.kind in "iuf" or jnp.issubdtype(value.dtype, np.floating)
+    return isinstance(value, np.ndarray | np.generic | jax.Array) and (
+        jnp.issubdtype(value.dtype, jnp.integer) or jnp.issubdtype(value.dtype, jnp.floating)
     )
 
 
 @dataclass(frozen=True)
 class _Switch(Kind):
     """A ``bool``: structure, so it is never traced."""
+
+    name: str = "bool"
 
     def store(self, where: str, value: Any) -> Any:
         if not isinstance(value, bool | np.bool_):
@@ -205,6 +261,8 @@ class _Switch(Kind):
 class _Name(Kind):
     """A ``str``: structure, so it is never traced."""
 
+    name: str = "str"
+
     def store(self, where: str, value: Any) -> Any:
         if not isinstance(value, str):
             raise TypeError(f"{where} must be a string, got {value!r}.")
@@ -217,6 +275,10 @@ class _Choice(Kind):
 
     choices: tuple[str, ...]
 
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        return f"Literal[{', '.join(map(repr, self.choices))}]"
+
     def store(self, where: str, value: Any) -> Any:
         if value not in self.choices:
             names = " or ".join(map(repr, self.choices))
@@ -227,44 +289,41 @@ class _Choice(Kind):
 Value = Annotated[ArrayLike, Number()]
 """A value of the schedule, or any other finite number."""
 
-NonNegative = Annotated[ArrayLike, Number("Give 0 or a positive number.", least=0.0)]
+NonNegative = Annotated[ArrayLike, Number("NonNegative", "Give 0 or a positive number.", least=0.0)]
 """A number that is not negative."""
 
-Exponent = Annotated[ArrayLike, Number("Give 0 or a positive number.", least=0.0, exponent=True)]
-"""A number that is not negative, to which something is raised."""
-
-Positive = Annotated[ArrayLike, Number("Give a positive number.", least=0.0, open=True)]
+Positive = Annotated[ArrayLike, Number("Positive", "Give a positive number.", least=0.0, open=True)]
 """A number above zero, such as one whose logarithm is taken."""
 
-PositiveExponent = Annotated[
-    ArrayLike, Number("Give a positive number.", least=0.0, open=True, exponent=True)
+Fraction = Annotated[
+    ArrayLike, Number("Fraction", "Give a fraction, such as 0.3.", least=0.0, most=1.0)
 ]
-"""A number above zero, to which something is raised."""
-
-Fraction = Annotated[ArrayLike, Number("Give a fraction, such as 0.3.", least=0.0, most=1.0)]
 """A number from 0 to 1."""
-
-Growth = Annotated[ArrayLike, Number("Give 1 or a larger number, such as 2.", least=1.0)]
-"""The ratio of something to what it was before, at least 1."""
 
 Steps = Annotated[
     ArrayLike,
-    Number("Give a number of steps; 0 leaves the phase out.", least=0.0, counted=True),
+    Length("Steps", "Give a number of steps; 0 leaves the phase out.", least=0.0, counted=True),
 ]
 """The length or the begin of a phase in steps; a phase of length 0 is over at once."""
 
-Cycles = Annotated[ArrayLike, Whole("Give a number of whole cycles.", least=1.0)]
+Cycles = Annotated[ArrayLike, Whole("Cycles", "Give a number of whole cycles.", least=1.0)]
 """How many cycles there are."""
 
 Boundaries = Annotated[
     ArrayLike | Sequence[ArrayLike],
-    Number("Give the counts in steps from the start of training.", least=0.0, counted=True),
+    Number(
+        "Boundaries",
+        "Give the counts in steps from the start of training.",
+        least=0.0,
+        counted=True,
+        axes=1,
+    ),
 ]
 """Counts at which something changes, in increasing order: a list or an array."""
 
 Period = Annotated[
     ArrayLike,
-    Number("Give a number of steps, such as 1000.", least=0.0, open=True, counted=True),
+    Number("Period", "Give a number of steps, such as 1000.", least=0.0, open=True, counted=True),
 ]
 """A time in steps that something is divided by."""
 

@@ -10,14 +10,15 @@ A *family* of schedules is one function under the :func:`schedule` decorator, of
 * a *formula* takes the count first and returns the value at it:
 
   >>> import jaxlr
+  >>> from jaxlr.core import NonNegative, Steps, Value
   >>> @jaxlr.schedule
-  ... def inverse_power_decay(count, init_value: jaxlr.Value, power: jaxlr.NonNegative = 0.5):
+  ... def inverse_power_decay(count, init_value: Value, power: NonNegative = 0.5):
   ...     return init_value * (1.0 + count) ** -power
 
 * a *recipe* takes parameters only and returns a schedule made of others:
 
   >>> @jaxlr.schedule
-  ... def half_cosine(init_value: jaxlr.Value, decay_steps: jaxlr.Steps):
+  ... def half_cosine(init_value: Value, decay_steps: Steps):
   ...     return jaxlr.cosine_decay_schedule(init_value, decay_steps, alpha=0.5)
 
 Either way the decorated name becomes the constructor, and has all that the built-in families have:
@@ -41,11 +42,12 @@ from typing import Any, Concatenate, ParamSpec, Protocol, Self, TypeVar, overloa
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import ArrayLike
 
 from jaxlr.core import numbers
-from jaxlr.core import text as _text
-from jaxlr.core.family import Constructor, Parametric, constructor_of, constructors
+from jaxlr.core.family import Constructor, Parametric, compiled, constructor_of, constructors
+from jaxlr.core.text import parse as read
 
 __all__ = ["Schedule", "families", "parse", "schedule"]
 
@@ -135,15 +137,34 @@ class Schedule(Arithmetic):
         return super()._combine(name, first, second)
 
     def __call__(self, count: ArrayLike) -> jax.Array:
-        """Returns the value for update number ``count``, counted from 0."""
-        return _evaluate(self.as_arrays(), numbers.host_count(count))
+        """Returns the value for update number ``count``, counted from 0.
+
+        Raises:
+          TypeError: if the count is no number or array of numbers.
+          ValueError: if the parameters have an axis, as ``jax.vmap`` of a constructor adds, and the
+            count has one too.
+        """
+        count = numbers.host_count(count)
+        if np.ndim(count) and self.batch_axes:
+            raise ValueError(
+                f"`count` must be one number for a batch of schedules, got the shape "
+                f"{np.shape(count)}. For the values of each at all counts call "
+                "jax.vmap(lambda lr: lr(count))(schedules), or make a batch of them by "
+                "jaxlr.batches.batched(schedules)."
+            )
+        return _evaluate(self.as_arrays(), count)
+
+    def plot(self, steps: int | None = None, *, ax: Any = None, **line: Any) -> Any:
+        """Draws the curve, and returns its axes; see :func:`jaxlr.plot.plot_schedules`."""
+        from jaxlr.plot import plot_schedules
+
+        return plot_schedules(self, steps, ax=ax, **line)
 
 
-@functools.partial(jax.jit, inline=True)
+@compiled
 def _evaluate(self: Schedule, count: jax.Array) -> jax.Array:
-    formula = self._expand()._convert()
     count = numbers.as_count(count)
-    value = numbers.as_float(formula.family.function(count, **formula.params))
+    value = numbers.as_float(self._apply(count))
     return jnp.broadcast_to(value, jnp.broadcast_shapes(value.shape, count.shape))
 
 
@@ -184,7 +205,8 @@ def parse(text: str, kind: Any = Schedule, /, **numbers: float) -> Any:
     >>> jaxlr.parse("step_decay(0.1, total_steps // 3)", total_steps=90)
     step_decay(init_value=0.1, step_size=30, decay_rate=0.1, end_value=None)
     >>> jaxlr.parse("early_stopping(patience=3)", jaxlr.EarlyStopping)
-    early_stopping(monitor='validation_loss', mode='min', patience=3, min_delta=0.0)
+    early_stopping(monitor='validation_loss', mode='min', patience=3, min_delta=0.0, \
+baseline=None, begin=0)
 
     Args:
       text: the text.
@@ -196,13 +218,15 @@ def parse(text: str, kind: Any = Schedule, /, **numbers: float) -> Any:
       The schedule, or what else it is.
 
     Raises:
-      ValueError: if the text is anything else, or names no family; it says where and what.
+      ValueError: if the text is anything else, or names no family; it says where and what. So it
+        does if the text has more than a million characters or is nested more than 64 times.
+      TypeError: if a family does not take the arguments, as when it is called.
     """
-    return _text.parse(text, kind, constructors(), numbers)
+    return read(text, kind, constructors(), numbers)
 
 
 class Decorator(Protocol):
-    """What :func:`schedule` returns when it is given options only."""
+    """The decorator that :func:`schedule` returns for a check alone."""
 
     @overload
     def __call__(
@@ -212,30 +236,53 @@ class Decorator(Protocol):
     def __call__(self, function: Callable[P, Schedule], /) -> Constructor[P, Schedule]: ...
 
 
+class PreparedDecorator(Protocol):
+    """The decorator that :func:`schedule` returns where there is something to prepare."""
+
+    def __call__(
+        self, function: Callable[Concatenate[Any, Any, P], ArrayLike], /
+    ) -> Constructor[P, Schedule]: ...
+
+
 @overload
 def schedule(function: Callable[Concatenate[Any, P], ArrayLike], /) -> Constructor[P, Schedule]: ...
 @overload
 def schedule(function: Callable[P, Schedule], /) -> Constructor[P, Schedule]: ...
 @overload
+def schedule(*, check: Callable[..., None]) -> Decorator: ...
+@overload
 def schedule(
-    *, check: Callable[..., None] | None = None, elementwise: bool = False
-) -> Decorator: ...
-def schedule(function: Any = None, /, *, check: Any = None, elementwise: bool = False) -> Any:
+    *, prepare: Callable[..., Any], check: Callable[..., None] | None = None
+) -> PreparedDecorator: ...
+def schedule(function: Any = None, /, *, prepare: Any = None, check: Any = None) -> Any:
     """Makes a family of schedules out of a function; see the top of this page.
 
     Args:
       function: ``f(count, **parameters)`` that returns the value at an array of counts (never
         negative; int32, or float32 if the caller's are), or ``f(**parameters)`` that returns a
         schedule.
+      prepare: called as ``prepare(**parameters)`` once for each schedule, with NumPy and Python
+        numbers as the caller gave them, or with tracers. What it returns, any pytree of numbers,
+        comes to the formula as its second argument: ``f(count, prepared, **parameters)``. Where the
+        parameters are single numbers, it is given arrays of them for a batch, so it must work
+        elementwise.
       check: called as ``check(**parameters)`` by the constructor when all numbers are known, to
-        raise a ``ValueError`` about parameters that do not fit together.
-      elementwise: whether a recipe takes arrays of its parameters in place of numbers, and what it
-        returns then has arrays of the numbers that it would return for each. A large batch of such
-        a family is made at once, not one by one.
+        raise a ``ValueError`` about parameters that do not fit together. The name of the family is
+        put in front of its message.
 
     Returns:
       The constructor ``f(**parameters) -> Schedule``, with the documentation of the function.
+
+    A logarithm that is taken in double precision, and not again at every count:
+
+    >>> import jax, jaxlr, numpy as np
+    >>> from jaxlr.core import Positive, Value
+    >>> @jaxlr.schedule(prepare=lambda decay_rate, **_: np.log(decay_rate))
+    ... def exponential(count, log_rate, init_value: Value, decay_rate: Positive):
+    ...     return init_value * jax.numpy.exp(count * log_rate)
+    >>> exponential(1.0, 0.5)(2)
+    Array(0.25, dtype=float32)
     """
     if function is None:
-        return functools.partial(schedule, check=check, elementwise=elementwise)
-    return constructor_of(function, Schedule, check, elementwise)
+        return functools.partial(schedule, prepare=prepare, check=check)
+    return constructor_of(function, Schedule, check, prepare)

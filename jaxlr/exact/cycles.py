@@ -14,7 +14,7 @@ import numpy as np
 from jax import lax
 from jax.typing import ArrayLike
 
-from jaxlr.core.numbers import as_float, as_steps, is_integer, on_host
+from jaxlr.core.numbers import as_float, as_steps, exact, is_integer, namespace, on_host
 from jaxlr.exact.doubles import Double, double, exponential, log, most_exponent, product
 from jaxlr.exact.intervals import anywhere, by_interval, counts_before
 from jaxlr.exact.time import Instant, instant, inverse, most_steps, since, total, unit
@@ -24,6 +24,7 @@ __all__ = [
     "Entry",
     "Length",
     "Table",
+    "as_instant",
     "at_most",
     "by_cycle",
     "cycle_of",
@@ -55,6 +56,11 @@ def length(*steps: ArrayLike) -> Length:
     """The sum of some numbers of steps, as the length of a cycle."""
     whole, part = zip(*map(instant, steps), strict=True)
     return Length(total(*whole), double(sum(part)))
+
+
+def as_instant(length: Length) -> Instant:
+    """The end of a first cycle of this length."""
+    return Instant(length.whole, length.part.high + length.part.low)
 
 
 def cycle_of(count: ArrayLike, length: Length) -> Cycle:
@@ -143,17 +149,23 @@ def cycle_table(
         as_float(growth),
         double(log(factor)),
         ends,
-        counts_before(Instant(*(end[:-1] for end in ends))),
-        unit(whole + part - as_float(delay)),
+        counts_before(Instant(*(end[..., :-1] for end in ends))),
+        unit(whole + part - _column(as_float(delay))),
         _powers(factor, cycles),
     )
+
+
+def _column(number: Any) -> Any:
+    """A number beside all cycles, which have the last axis."""
+    return number[..., None] if np.ndim(number) else number
 
 
 def _ends(first: Any, growth: Any) -> Instant:
     if on_host(first, growth):
         with np.errstate(over="ignore"):
-            powers = np.power(np.float64(growth), np.arange(_CYCLES))
-            return instant(np.cumsum(np.minimum(np.float64(first) * powers, 2.0**60)))
+            powers = _column(exact(growth)) ** np.arange(_CYCLES)
+            lengths = np.minimum(_column(exact(first)) * powers, 2.0**60)
+            return instant(np.cumsum(lengths, axis=-1))
     factors = jnp.full(_CYCLES, as_float(growth)).at[0].set(as_float(first))
     lengths = lax.associative_scan(lambda x, y: jnp.minimum(x * y, 2.0**60), factors)
     # Whole steps and parts are added up apart, so that no sum needs more digits than there are.
@@ -167,16 +179,15 @@ def _ends(first: Any, growth: Any) -> Instant:
 
 
 def _starts(ends: Instant) -> Instant:
-    array: Any = np if on_host(*ends) else jnp
-    zero = np.zeros(1, np.int32)
-    return Instant(*(array.concatenate([zero.astype(end.dtype), end[:-1]]) for end in ends))
+    array = namespace(*ends)
+    return Instant(*(array.concatenate([0 * end[..., :1], end[..., :-1]], axis=-1) for end in ends))
 
 
 def _powers(factor: ArrayLike, cycles: ArrayLike | None) -> Any:
     if on_host(factor, cycles):
-        last: Any = _CYCLES if cycles is None else np.asarray(cycles) - 1
+        last: Any = _CYCLES if cycles is None else _column(np.asarray(cycles) - 1)
         numbers = np.minimum(np.arange(_CYCLES), last)
-        return np.exp(np.minimum(numbers * log(factor), most_exponent()))
+        return np.exp(np.minimum(numbers * _column(log(factor)), most_exponent()))
     return exponential(at_most(jnp.arange(_CYCLES), cycles)[0], double(log(factor)))
 
 

@@ -13,7 +13,15 @@ import numpy as np
 from jax import lax
 from jax.typing import ArrayLike
 
-from jaxlr.core.numbers import as_float, as_number, float_dtype, is_integer, on_host
+from jaxlr.core.numbers import (
+    as_float,
+    as_number,
+    exact,
+    float_dtype,
+    is_integer,
+    namespace,
+    on_host,
+)
 
 __all__ = [
     "Double",
@@ -30,9 +38,8 @@ __all__ = [
 
 def divide(x: ArrayLike, y: ArrayLike) -> Any:
     """``x / y`` for positive y, in double precision for numbers of the host."""
-    if on_host(x, y):
-        return np.asarray(x, np.float64) / np.asarray(y, np.float64)
-    return as_float(x) / jnp.maximum(as_float(y), np.finfo(float_dtype()).tiny)
+    divisor = exact(y)
+    return exact(x) / namespace(y).maximum(divisor, np.finfo(divisor.dtype).tiny)
 
 
 class Double(NamedTuple):
@@ -59,30 +66,24 @@ def double(x: ArrayLike) -> Double:
     if float_dtype() == jnp.float64:
         whole = as_float(x)
         return Double(whole, 0.0 * whole)
-    exact = np.asarray(x, np.float64) if on_host(x) else as_float(x)
     high = leading_digits(as_float(x))
-    return Double(high, as_float(exact - high))
+    return Double(high, as_float(exact(x) - high))
 
 
 def log(x: ArrayLike) -> Any:
     """The natural logarithm, in double precision for a number of the host.
 
-    A traced number below the smallest normal float counts as that one, so the result is finite.
+    A number below the smallest normal float counts as that one, so the result is finite.
     """
-    if on_host(x):
-        return np.log(np.asarray(x, np.float64))
-    return jnp.log(jnp.maximum(as_float(x), np.finfo(float_dtype()).tiny))
+    array, number = namespace(x), exact(x)
+    return array.log(array.maximum(number, np.finfo(number.dtype).tiny))
 
 
 def per_step(amount: ArrayLike, steps: ArrayLike) -> Double:
     """``amount / steps`` in two parts; 0 where ``steps`` is not positive."""
-    if on_host(amount, steps):
-        length = np.asarray(steps, np.float64)
-        positive = length > 0.0
-        return double(np.where(positive, amount, 0.0) / np.where(positive, length, 1.0))
-    length = as_float(steps)
-    positive = length > 0.0
-    return double(jnp.where(positive, as_float(amount) / jnp.where(positive, length, 1.0), 0.0))
+    array, length = namespace(amount, steps), exact(steps)
+    there = length > 0.0
+    return double(array.where(there, exact(amount), 0.0) / array.where(there, length, 1.0))
 
 
 def product(count: jax.Array, factor: Double) -> tuple[jax.Array, jax.Array]:

@@ -3,8 +3,8 @@ r"""Powers and logarithms of many numbers at a time, with all digits at both end
 Most processors call a function for each power. Here it is :math:`b^p = 2^{p \log_2 b}` in some
 sixty sums and products, of which compilers make vector code. Where :math:`p \log_2 b` is 100, a
 float32 would round it by 4e-6; so the logarithm has two parts, of which the first has 12 binary
-digits, as in :class:`~jaxlr.doubles.Double`, and so has the product with the exponent. In float64
-XLA's own functions serve.
+digits, as in :class:`~jaxlr.exact.doubles.Double`, and so has the product with the exponent. In
+float64 XLA's own functions serve.
 
 The derivatives are powers and logarithms again. None is infinite: those of ``0 ** p`` with
 ``p < 1``, which would turn every gradient into NaN that passes through, even where a mask hides the
@@ -23,7 +23,7 @@ from jaxlr.core.numbers import as_float, on_host
 from jaxlr.exact.doubles import Double, double, leading_digits
 from jaxlr.exact.time import Progress
 
-__all__ = ["exp2m1", "is_whole", "log1p", "power", "raised", "root"]
+__all__ = ["exp2m1", "exponent_of", "log1p", "power", "raised", "root"]
 
 _LN2 = float(np.log(2.0))
 
@@ -31,9 +31,15 @@ _WHOLE = (1, 2, 3)
 """Exponents for which a power is a product, to the last digit."""
 
 
-def is_whole(exponent: Any) -> bool:
-    """Tells whether a power with this exponent is a product: one that is structure, not data."""
-    return on_host(exponent) and np.ndim(exponent) == 0 and bool(exponent in _WHOLE)
+def exponent_of(value: Any) -> int | Double:
+    """An exponent in the form that powers take: 1, 2 or 3 for a product, else two floats."""
+    if isinstance(value, Double):
+        return value
+    if on_host(value):
+        first = np.ravel(value)[0] if np.size(value) else 0.0
+        if first in _WHOLE and np.all(np.asarray(value) == first):
+            return int(first)
+    return double(value)
 
 
 def root(x: ArrayLike) -> jax.Array:
@@ -50,21 +56,19 @@ def power(base: ArrayLike, exponent: ArrayLike | Double) -> jax.Array:
     in two parts, has more digits than a float. Any other power of 0 is 0. Where it is no product,
     what is above the range of floats is ``2.0 ** 127``, and what is below it 0.
     """
-    base = jnp.asarray(as_float(base))
-    if not isinstance(exponent, Double):
-        if is_whole(exponent):
-            return lax.integer_pow(base, int(exponent))  # type: ignore[arg-type]
-        exponent = double(exponent)
+    base, exponent = jnp.asarray(as_float(base)), exponent_of(exponent)
+    if isinstance(exponent, int):
+        return lax.integer_pow(base, int(exponent))
     return _power(base, *map(jnp.asarray, exponent))
 
 
-def raised(fraction: Progress, exponent: ArrayLike) -> Progress:
+def raised(fraction: Progress, exponent: ArrayLike | Double) -> Progress:
     """Raises the remaining fraction to a power; the elapsed one keeps its digits near 0."""
-    if is_whole(exponent):
-        whole = int(exponent)  # type: ignore[arg-type]
-        remaining = lax.integer_pow(fraction.remaining, whole)
-        return Progress(_whole_elapsed(*fraction, whole), remaining)
-    return Progress(*_raised(*fraction, *map(jnp.asarray, double(exponent))))
+    exponent = exponent_of(exponent)
+    if isinstance(exponent, int):
+        remaining = lax.integer_pow(fraction.remaining, int(exponent))
+        return Progress(_whole_elapsed(*fraction, exponent), remaining)
+    return Progress(*_raised(*fraction, *map(jnp.asarray, exponent)))
 
 
 @jax.custom_jvp
@@ -115,6 +119,7 @@ def _power(base: jax.Array, high: jax.Array, low: jax.Array) -> jax.Array:
         result = jnp.where(x.high + x.low < 127.0, near * (1.0 + growth), 2.0**127)
         positive = positive & (x.high + x.low > -127.0)
     result = jnp.where(positive, result, _power_of_zero(exponent))
+    # A schedule whose exponent is 2 must be equal to a member of a batch with exponents 2 and 2.5.
     for whole in _WHOLE:
         result = jnp.where(exponent == whole, lax.integer_pow(base, whole), result)
     return result

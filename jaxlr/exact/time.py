@@ -39,6 +39,7 @@ __all__ = [
     "inverse",
     "later",
     "most_steps",
+    "passed",
     "phase",
     "progress",
     "progress_in",
@@ -115,6 +116,12 @@ def unit(length: ArrayLike) -> Any:
 
 def _fractions(done: jax.Array, left: jax.Array, unit: jax.Array) -> Progress:
     return Progress(*(jnp.minimum(as_float(part) * unit, 1.0) for part in (done, left)))
+
+
+def passed(count: ArrayLike, begin: ArrayLike) -> jax.Array:
+    """The steps since a count; 0 before it."""
+    count, begin = as_steps(count, begin)
+    return jnp.maximum(count - begin, jnp.zeros((), count.dtype))
 
 
 class Instant(NamedTuple):

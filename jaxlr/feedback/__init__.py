@@ -1,1 +1,26 @@
-"""What listens to a metric: schedules that adapt, rules that stop, and their states."""
+"""Schedules that listen to a metric, rules that stop training, and what optimizers keep of them."""
+
+from jaxlr.feedback.adaptive import (
+    AdaptiveSchedule,
+    AdaptiveState,
+    Base,
+    adaptive_schedule,
+    greedy,
+    reduce_on_plateau,
+)
+from jaxlr.feedback.state import current_value, observe
+from jaxlr.feedback.stopping import EarlyStopping, Watch, early_stopping
+
+__all__ = [
+    "AdaptiveSchedule",
+    "AdaptiveState",
+    "Base",
+    "EarlyStopping",
+    "Watch",
+    "adaptive_schedule",
+    "current_value",
+    "early_stopping",
+    "greedy",
+    "observe",
+    "reduce_on_plateau",
+]

@@ -51,7 +51,7 @@ remembers, a new metric, the scale and the value of the base schedule, and retur
 and scale:
 
 >>> @jaxlr.adaptive_schedule(start=lambda **parameters: jnp.inf)
-... def halve_on_a_rise(memory, metric, scale, base, schedule: jaxlr.Base):
+... def halve_on_a_rise(memory, metric, scale, base, schedule: jaxlr.feedback.Base):
 ...     return metric, jnp.where(metric > memory, scale / 2, scale)
 >>> lr = halve_on_a_rise(0.1)
 >>> state = lr.init()
@@ -61,8 +61,8 @@ and scale:
 0.05000000074505806
 """
 
-import functools
 import inspect
+import warnings
 from collections.abc import Callable
 from typing import Annotated, Any, Concatenate, NamedTuple, ParamSpec, Protocol
 
@@ -73,12 +73,11 @@ import optax
 from jax.typing import ArrayLike
 
 from jaxlr.compose.wrapping import One
-from jaxlr.core.family import Constructor, Parametric, constructor_of
+from jaxlr.core.family import Constructor, Parametric, compiled, constructor_of, constructors
 from jaxlr.core.numbers import as_float, as_steps, float_dtype
-from jaxlr.core.parameters import NonNegative, Number, Positive, Size, Steps, Whole
+from jaxlr.core.parameters import Fraction, NonNegative, Number, Positive, Size, Steps, Whole
 from jaxlr.exact import doubles
 from jaxlr.feedback.improvement import Mode, Patience, Threshold, ThresholdMode, improves, none_yet
-from jaxlr.schedules import constant_schedule
 
 __all__ = [
     "AdaptiveSchedule",
@@ -136,8 +135,19 @@ class AdaptiveSchedule(Parametric):
         state = self._hear(state, metrics)
         return state._replace(count=optax.safe_increment(state.count))
 
-    def observe(self, state: AdaptiveState, metric: ArrayLike) -> AdaptiveState:
-        """Returns the state after a metric that comes between two updates."""
+    def observe(self, state: AdaptiveState, metric: ArrayLike | None) -> AdaptiveState:
+        """Returns the state after a metric that comes between two updates.
+
+        None is no metric: it is left out, with a warning.
+        """
+        if metric is None:
+            warnings.warn(
+                f"`{self.monitor}` is None, which is no metric: {self.family.name} leaves it out.",
+                stacklevel=2,
+            )
+            return state
+        if isinstance(metric, str):
+            raise TypeError(f"`{self.monitor}` must be a number, got the string {metric!r}.")
         if jnp.shape(metric) != jnp.shape(state.scale):
             raise ValueError(
                 f"`{self.monitor}` must be one number, got the shape {jnp.shape(metric)}. Give a "
@@ -156,16 +166,24 @@ class AdaptiveSchedule(Parametric):
                 "that listens to a metric has its state from inject_hyperparams: "
                 "optax.inject_hyperparams(optax.adam)(learning_rate=lr)."
             )
-        metric = metrics.get(self.monitor)
-        return state if metric is None else self.observe(state, metric)
+        if self.monitor in metrics:
+            return self.observe(state, metrics[self.monitor])
+        if metrics and self.monitor == "value":
+            warnings.warn(
+                f"{self.family.name} hears nothing: it waits for `value`, and there is only "
+                f"{', '.join(f'`{name}`' for name in metrics)}. Give the metric as `value`, or "
+                "name its keyword by `monitor`.",
+                stacklevel=3,
+            )
+        return state
 
 
 # One call of compiled code each from Python, and inlined where they are called in a trace.
 
 
-@functools.partial(jax.jit, inline=True)
+@compiled
 def _init(self: AdaptiveSchedule) -> AdaptiveState:
-    rule = self._convert()
+    rule = self._prepared()
     zero, one = jnp.zeros((), jnp.int32), jnp.ones((), float_dtype())
     # With a dtype, so that a Python number is not taken for one of any precision.
     start = rule.family.start(**rule.params)
@@ -173,15 +191,15 @@ def _init(self: AdaptiveSchedule) -> AdaptiveState:
     return AdaptiveState(zero, one, jnp.zeros_like(one), zero, memory)
 
 
-@functools.partial(jax.jit, inline=True)
+@compiled
 def _evaluate(self: AdaptiveSchedule, state: AdaptiveState) -> jax.Array:
     base: jax.Array = self.params["schedule"](state.count)
     return base * state.scale
 
 
-@functools.partial(jax.jit, inline=True)
+@compiled
 def _observe(self: AdaptiveSchedule, state: AdaptiveState, metric: jax.Array) -> AdaptiveState:
-    rule = self._convert()
+    rule = self._prepared()
     params = rule.params
     waiting = state.waiting + 1
     # The running mean of thousands of metrics keeps its digits, where their sum would not.
@@ -210,7 +228,7 @@ class OneOrNumber(One):
 
     def store(self, where: str, value: Any) -> Any:
         if isinstance(value, int | float | np.number | np.ndarray | jax.Array):
-            return constant_schedule(value)
+            return constructors()["constant_schedule"](value)
         if callable(value):
             return super().store(where, value)
         raise TypeError(
@@ -223,10 +241,12 @@ Base = Annotated[Callable[[ArrayLike], ArrayLike] | ArrayLike, OneOrNumber()]
 """What is multiplied: a schedule, a function of the count or a number."""
 
 _Factor = Annotated[
-    ArrayLike, Number("Give a fraction, such as 0.5.", least=0.0, open=True, most=1.0)
+    ArrayLike, Number("Factor", "Give a fraction, such as 0.5.", least=0.0, open=True, most=1.0)
 ]
-_Metrics = Annotated[ArrayLike, Whole("Give a number of metrics.", least=0.0)]
-_Several = Annotated[ArrayLike, Whole("Give a number of metrics, at least 1.", least=1.0)]
+_Metrics = Annotated[ArrayLike, Whole("Metrics", "Give a number of metrics.", least=0.0)]
+_Several = Annotated[
+    ArrayLike, Whole("Metrics", "Give a number of metrics, at least 1.", least=1.0)
+]
 _Window = Annotated[int, Size()]
 
 
@@ -294,20 +314,32 @@ def _plateau(**parameters: Any) -> Plateau:
     return Plateau(none_yet(), zero, zero)
 
 
-@adaptive_schedule(start=_plateau)
+def _check_plateau(*, schedule: Any, min_value: ArrayLike, **_: Any) -> None:
+    if schedule.family.name != "constant_schedule":
+        return
+    rate = np.asarray(schedule.params["value"])
+    if np.any((rate > 0.0) & (rate <= np.asarray(min_value))):
+        raise ValueError(
+            f"`min_value` must be below the rate, or nothing is ever reduced; got {min_value} for "
+            f"the rate {rate}."
+        )
+
+
+@adaptive_schedule(start=_plateau, check=_check_plateau)
 def reduce_on_plateau(
     memory: Plateau,
     metric: jax.Array,
     scale: jax.Array,
     base: jax.Array,
     schedule: Base,
-    factor: _Factor = 0.1,
+    factor: Fraction = 0.1,
     patience: Patience = 10,
     *,
     mode: Mode = "min",
     threshold: Threshold = 1e-4,
     threshold_mode: ThresholdMode = "rel",
     cooldown: _Metrics = 0,
+    improves_in_cooldown: bool = True,
     min_value: NonNegative = 0.0,
     eps: NonNegative = 0.0,
     begin: Steps = 0,
@@ -328,6 +360,7 @@ def reduce_on_plateau(
       threshold_mode: ``"abs"`` for a difference; ``"rel"`` for a fraction of the absolute value of
         the best metric; ``"signed"`` for a fraction of the best metric itself.
       cooldown: the number of metrics after a reduction that do not count against patience.
+      improves_in_cooldown: whether one of these can be the best metric, to be beaten by others.
       min_value: no reduction goes below this value. The base schedule may, such as in a warm-up
         from 0; then nothing is reduced.
       eps: a reduction by no more than this is not made.
@@ -362,6 +395,7 @@ def reduce_on_plateau(
     * Keras has absolute thresholds, and the last metric of its cooldown counts again, so that a
       cooldown of 0 and 1 are the same; so are patience 0 and 1. If its first metric is NaN,
       no other is ever an improvement.
+    * Paddle is like PyTorch, but hears nothing within its cooldown.
     * optax's ``contrib.reduce_on_plateau`` has the same patience and cooldown, both thresholds at
       once, and the signed one; 0 as patience reduces at every improvement.
 
@@ -372,8 +406,9 @@ def reduce_on_plateau(
     stale = jnp.where(improved | (memory.pause > 0), 0, memory.stale + 1)
     reduces = stale >= patience
     lower = _unless_tiny(scale, _reduced(scale, factor, _as_scale(min_value, base)), base, eps)
+    hears = improves_in_cooldown | (memory.pause == 0)
     return Plateau(
-        best=jnp.where(improved, metric, memory.best),
+        best=jnp.where(improved & hears, metric, memory.best),
         stale=jnp.where(reduces, 0, stale),
         pause=jnp.where(reduces, cooldown, jnp.maximum(memory.pause - 1, 0)),
     ), jnp.where(reduces, lower, scale)
@@ -405,12 +440,10 @@ def _greedy(*, window_size: int, **parameters: Any) -> Greedy:
     return Greedy(none_yet(), zero, zero, zero, recent, zero)
 
 
-def _check_greedy(*, min_value: ArrayLike, max_value: ArrayLike, **parameters: Any) -> None:
+def _check_greedy(*, min_value: ArrayLike, max_value: ArrayLike, **_: Any) -> None:
     low, high = np.asarray(min_value), np.asarray(max_value)
     if np.any(low > high):
-        raise ValueError(
-            f"greedy: `min_value` must not be above `max_value`, got {low} and {high}."
-        )
+        raise ValueError(f"`min_value` must not be above `max_value`, got {low} and {high}.")
 
 
 @adaptive_schedule(start=_greedy, check=_check_greedy)

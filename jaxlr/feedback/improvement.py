@@ -16,9 +16,10 @@ Mode = Literal["min", "max"]
 ThresholdMode = Literal["rel", "abs", "signed"]
 
 Patience = Annotated[
-    ArrayLike, Whole("Patience 1 acts on the first metric that is no improvement.", least=1.0)
+    ArrayLike,
+    Whole("Patience", "Patience 1 acts on the first metric that is no improvement.", least=1.0),
 ]
-Threshold = Annotated[ArrayLike, Number("0 takes every improvement.", least=0.0)]
+Threshold = Annotated[ArrayLike, Number("Threshold", "0 takes every improvement.", least=0.0)]
 
 
 def none_yet() -> jax.Array:

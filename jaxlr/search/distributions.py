@@ -56,7 +56,7 @@ class _Whole(Number):
 
     def store(self, where: str, value: Any) -> Any:
         number = super().store(where, value)
-        if np.ndim(number) == 0 and numbers.known(number) and float(number).is_integer():
+        if np.ndim(number) == 0 and numbers.known(number) and number % 1 == 0:
             return int(number)
         raise ValueError(f"{where} must be an integer, got {value!r}.")
 
@@ -64,11 +64,11 @@ class _Whole(Number):
 _MOST = 2.0**53
 """Up to here a quantile, which is a float64, can tell an integer from the next one."""
 
-Whole = Annotated[int, _Whole("Give an integer of at most 2**53.", least=-_MOST, most=_MOST)]
+Whole = Annotated[int, _Whole("int", "Give an integer of at most 2**53.", least=-_MOST, most=_MOST)]
 """An integer."""
 
 PositiveWhole = Annotated[
-    int, _Whole("Give a positive integer of at most 2**53.", least=1.0, most=_MOST)
+    int, _Whole("int", "Give a positive integer of at most 2**53.", least=1.0, most=_MOST)
 ]
 """An integer above zero."""
 
@@ -191,7 +191,8 @@ def choice(
     quantile: Array,
     options: Annotated[Sequence[Any], _Options()],
     weights: Annotated[
-        Sequence[float] | None, Number("Give a positive number.", least=0.0, open=True)
+        Sequence[float] | None,
+        Number("Weights", "Give a positive number.", least=0.0, open=True, axes=1),
     ] = None,
 ) -> npt.ArrayLike:
     """One of some values, or one of some spaces and then what is drawn from it.

@@ -37,12 +37,12 @@ assert_type(0.5 * lr + lr / 2 - 0.1, jaxlr.Schedule)
 
 
 @jaxlr.schedule
-def own_formula(count: jax.Array, init_value: jaxlr.Value) -> ArrayLike:
+def own_formula(count: jax.Array, init_value: jaxlr.core.Value) -> ArrayLike:
     return init_value / (1.0 + count)
 
 
 @jaxlr.schedule
-def own_recipe(init_value: jaxlr.Value) -> jaxlr.Schedule:
+def own_recipe(init_value: jaxlr.core.Value) -> jaxlr.Schedule:
     return own_formula(init_value)
 
 
@@ -64,7 +64,7 @@ jaxlr.greedy(0.1)  # type: ignore[call-arg]
 
 
 @jaxlr.adaptive_schedule(start=dict)
-def own_rule(memory: Any, metric: Any, scale: Any, base: Any, schedule: jaxlr.Base) -> Any:
+def own_rule(memory: Any, metric: Any, scale: Any, base: Any, schedule: jaxlr.feedback.Base) -> Any:
     return memory, scale / 2
 
 
