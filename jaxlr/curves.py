@@ -294,7 +294,10 @@ def tanh(
 
 
 def _sinh_share(part: jax.Array, size: jax.Array, end: jax.Array, cosh: jax.Array) -> jax.Array:
-    """Returns ``sinh(part * size) cosh(end) cosh / sinh(size)`` without overflow."""
+    """Returns ``sinh(part * size) cosh(end) / (sinh(size) cosh(x))``.
+
+    ``cosh`` is the factor ``1 / cosh(x)``, with the large powers of e taken out.
+    """
     flat = size < 1e-6
     twice = -2.0 * jnp.where(flat, 1.0, size)
     unit = (1.0 + jnp.exp(-2.0 * jnp.abs(end))) / jnp.expm1(twice)

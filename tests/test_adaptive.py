@@ -484,7 +484,7 @@ def test_it_goes_around_other_schedules_and_not_among_them():
         lambda lr: jaxlr.join_schedules([lr], []),
         lambda lr: WARMUP * lr,
     ):
-        with pytest.raises(TypeError, match="goes around all others"):
+        with pytest.raises(TypeError, match="must be the outermost one"):
             make(CASES["plateau"])
 
 
