@@ -1,7 +1,7 @@
-"""The values of many schedules at many counts: as fast as memory is written, and in parts.
+"""Fast evaluation of many schedules at many counts, all at once or in blocks.
 
-:func:`evaluate` returns a table, over all local devices, or writes it to a file. :func:`blocks`
-hands out its parts, for a table that fits nowhere.
+:func:`evaluate` computes a table on all local devices, or writes it to a file. :func:`blocks`
+yields the table in parts, for tables that are too large for either.
 
 >>> import jaxlr, numpy as np
 >>> batch = jaxlr.grid(jaxlr.linear_schedule, init_value=[1.0, 2.0], end_value=0.0,
@@ -39,7 +39,7 @@ __all__ = ["Block", "blocks", "evaluate"]
 _BLOCK_BYTES = 2**25
 
 _MOST_FUSED, _LONG = 8, 512
-"""Up to so many structures, or fewer counts, evaluating all at once is faster on one processor."""
+"""On one CPU, evaluating all members at once is faster up to this many structures or counts."""
 
 
 def evaluate(
@@ -51,30 +51,31 @@ def evaluate(
     devices: Sequence[jax.Device] | None = None,
     progress: bool = True,
 ) -> jax.Array | np.memmap[Any, Any]:
-    """Evaluates a schedule, or a batch of them, at many counts.
+    """Evaluates a schedule or a batch at many counts.
 
-    The values are those of ``schedules(counts)``, to the last bit; in inverse square roots and some
-    compositions, wide vectors may round otherwise, by a unit or two in it. It is faster on large
-    tables, since it is compiled for them.
+    The values equal ``schedules(counts)`` bit for bit, except that inverse square roots and some
+    compositions may differ by one or two units in the last place. For large tables this is faster,
+    because it compiles for them.
 
     Args:
-      schedules: a schedule or a batch of K.
+      schedules: a schedule, or a batch of K schedules.
       counts: the counts, of any shape.
-      path: a ``.npy`` file to write the values to, block by block, for what does not fit in memory.
-        It is there whole or not at all.
-      out: an array like the result, on the same devices, such as an earlier one. The result takes
-        its memory, and it is gone then. Fresh memory may cost more time than the values.
-      devices: the devices to share the members; all local ones by default.
-      progress: show a bar on the terminal, if there is one, while a file is written.
+      path: a ``.npy`` file to write the values to, block by block, if they do not fit in memory.
+        The file appears only once it is complete.
+      out: an array to overwrite, of the same shape, dtype and devices as the result, such as an
+        earlier result. It is donated and cannot be used afterwards. Reusing memory can save more
+        time than computing the values takes.
+      devices: the devices to spread the members over; by default all local devices.
+      progress: whether to show a progress bar on the terminal while writing a file.
 
     Returns:
-      The values: of the shape of the counts for a schedule, K such for a batch. On several devices
-      the members are spread over them; where their number is no multiple, each has all values.
-      With ``path``, the file as a read-only memory map.
+      The values: for a schedule of the shape of ``counts``, for a batch with a leading axis of size
+      K. On several devices the members are spread evenly; if K is not a multiple of their number,
+      every device holds all values. With ``path``, the file as a read-only memory map.
 
     Raises:
-      TypeError: if it is called inside a compiled function; call ``schedules(counts)`` there.
-      ValueError: if both ``path`` and ``out`` are given, or ``out`` is not like the result.
+      TypeError: if called inside a compiled function; call ``schedules(counts)`` there.
+      ValueError: if both ``path`` and ``out`` are given, or ``out`` does not match the result.
     """
     batch, devices = _as_batch(schedules, counts), _known_devices(devices)
     if path is None:
@@ -85,6 +86,7 @@ def evaluate(
 
 
 def _as_batch(schedules: Schedule | Batch, counts: ArrayLike) -> Batch:
+    """Returns the schedules as a batch; refuses tracers."""
     if not isinstance(schedules, Schedule | Batch):
         raise TypeError(
             f"`schedules` must be a schedule or a batch, got {schedules!r}. jaxlr.stack makes a "
@@ -99,6 +101,7 @@ def _as_batch(schedules: Schedule | Batch, counts: ArrayLike) -> Batch:
 
 
 def _known_devices(devices: Sequence[jax.Device] | None) -> list[jax.Device]:
+    """Returns a checked list of devices; by default all local ones."""
     if devices is None:
         return jax.local_devices()
     known: list[jax.Device] = np.ravel(np.asarray(devices, object)).tolist()
@@ -111,11 +114,10 @@ class _Plan(NamedTuple):
     """How to evaluate a batch.
 
     Attributes:
-      spread: where the members are, as many on each device.
-      result: where the values are.
-      number: of how many members they are; the last one may fill up the last device. ``None`` is
-        for those of one schedule.
-      by_row: whether to evaluate one member after another.
+      spread: the sharding of the members, equally many on each device.
+      result: the sharding of the values.
+      number: the number of members before padding; ``None`` for a single schedule.
+      by_row: whether to evaluate members one after another.
     """
 
     spread: Sharding
@@ -142,25 +144,27 @@ def _evaluate(
         whole = -(-number // len(devices)) * len(devices)
         batch = batch[np.minimum(np.arange(whole), number - 1)]
     by_row = platform == "cpu" and _is_faster_by_row(batch, np.size(counts), len(devices))
-    # The members of a part of the rows are anywhere in the stacks.
+    # By row, a device may need members from anywhere in the stacks.
     stacks = batch._placed_as(everywhere if by_row else spread, len(devices))
     if isinstance(counts, jax.Array):
         counts = jax.device_put(counts, everywhere)
     plan = _Plan(spread, result, None if single else number, by_row)
-    # A mesh of the caller's does not take the place of this one.
+    # Override a mesh that the caller may have set.
     with jax.set_mesh(Mesh(np.asarray(devices), ("batch",))):
         values: jax.Array = _compiled(platform)(out, stacks, counts, plan)
         return values
 
 
 def _is_faster_by_row(batch: Batch, number: int, devices: int) -> bool:
+    """Tells whether CPUs are faster if they evaluate members one after another."""
     structures = len(batch.stacks)
-    if devices > 1:  # All at once, the devices would exchange the values of several structures.
+    if devices > 1:  # All at once, devices would exchange values if there are several structures.
         return structures > 1
     return structures > _MOST_FUSED and number >= _LONG
 
 
 def _check_out(out: Any, shape: tuple[int, ...], sharding: Sharding) -> None:
+    """Raises an error if ``out`` cannot hold the result."""
     if not isinstance(out, jax.Array):
         raise TypeError(f"`out` must be an array of JAX, such as an earlier result, got {out!r}.")
     dtype: np.dtype[Any] = np.dtype(float_dtype())
@@ -170,7 +174,7 @@ def _check_out(out: Any, shape: tuple[int, ...], sharding: Sharding) -> None:
             f"{out.shape} and {out.dtype}."
         )
     if out.is_deleted():
-        raise ValueError("`out` must be an array with its memory, got one that lost it already.")
+        raise ValueError("`out` must not have been donated already, got a deleted array.")
     if not out.sharding.is_equivalent_to(sharding, out.ndim):
         raise ValueError(
             f"`out` must be on its devices as the result is, with {sharding}, got one with "
@@ -179,7 +183,7 @@ def _check_out(out: Any, shape: tuple[int, ...], sharding: Sharding) -> None:
 
 
 def _sharding(devices: Sequence[jax.Device], axis: str | None) -> Sharding:
-    """The first axis spread over all devices, or the whole on each."""
+    """Returns a sharding of the first axis over all devices; replicated if ``axis`` is None."""
     if len(devices) == 1:
         return SingleDeviceSharding(devices[0])
     return NamedSharding(Mesh(np.asarray(devices), ("batch",)), PartitionSpec(axis))
@@ -187,7 +191,8 @@ def _sharding(devices: Sequence[jax.Device], axis: str | None) -> Sharding:
 
 @functools.cache
 def _compiled(platform: str) -> Any:
-    # Half of what the vector units of a processor can do is what XLA takes by default.
+    """Returns the compiled evaluation for a platform."""
+    # By default XLA uses only half the vector width of the CPU.
     options = {"xla_cpu_prefer_vector_width": 512} if platform == "cpu" else None
 
     @functools.partial(
@@ -212,7 +217,7 @@ def _compiled(platform: str) -> Any:
 def _one_by_one(
     out: jax.Array | None, batch: Batch, counts: jax.Array, spread: Sharding
 ) -> jax.Array:
-    """The values of each member into its row: XLA makes one loop of few structures only."""
+    """Writes each member's values into its row; XLA fuses the loops of only a few structures."""
     if out is None:
         out = jnp.zeros((len(batch), *counts.shape), float_dtype())
 
@@ -241,9 +246,9 @@ def _one_by_one(
 
 
 def _in_order(batch: Batch, parts: int) -> tuple[jax.Array, ...]:
-    """The places of the members by structure, their rows there, and where each structure begins.
+    """Returns the members sorted by structure, their rows in the stacks, and structure bounds.
 
-    Each holds these for every one of some equal parts of the batch, side by side.
+    Each array concatenates the results for equal parts of the batch.
     """
     layout = batch._layout
     groups, rows = (x.reshape(parts, -1) for x in (layout.groups, layout.rows))
@@ -257,9 +262,9 @@ class Block(NamedTuple):
     """A part of a table of values.
 
     Attributes:
-      members: which members of the batch: a slice, or an array where they are not side by side.
-      counts: which of the counts, flattened: a slice.
-      values: their values; ``table[block.members, block.counts] = block.values``.
+      members: the members of the batch: a slice, or an index array if they are not contiguous.
+      counts: a slice of the flattened counts.
+      values: the values, so that ``table[block.members, block.counts] = block.values``.
     """
 
     members: slice | np.ndarray[Any, Any]
@@ -274,16 +279,16 @@ def blocks(
     block_bytes: int = _BLOCK_BYTES,
     devices: Sequence[jax.Device] | None = None,
 ) -> Iterator[Block]:
-    """Hands out the values of :func:`evaluate` in parts, of which only one is in memory at a time.
+    """Yields the values of :func:`evaluate` in blocks, holding only one in memory at a time.
 
     Args:
       schedules: a schedule or a batch.
-      counts: the counts, of any shape; in the blocks they are flattened.
-      block_bytes: how large a block may be, as long as it has one value for each device.
-      devices: the devices to share the members of a block; all local ones by default.
+      counts: the counts, of any shape; blocks refer to them flattened.
+      block_bytes: the maximum size of a block; a block has at least one value per device.
+      devices: the devices to spread the members of a block over; by default all local devices.
 
     Returns:
-      An iterator of the blocks, family by family. Every value is in one of them.
+      An iterator over the blocks, family by family. Each value is in exactly one block.
     """
     if block_bytes < 1:
         raise ValueError(f"`block_bytes` must be at least 1, got {block_bytes}.")
@@ -294,6 +299,7 @@ def blocks(
 def _blocks(
     batch: Batch, flat: np.ndarray[Any, Any], block_bytes: int, devices: Sequence[jax.Device]
 ) -> Iterator[Block]:
+    """Yields the blocks of a batch."""
     most = max(1, block_bytes // np.dtype(float_dtype()).itemsize)
     width = max(1, min(flat.size, most))
     height = max(1, most // width // len(devices) * len(devices))
@@ -310,6 +316,7 @@ def _blocks(
 
 
 def _as_slice(members: np.ndarray[Any, Any]) -> slice | np.ndarray[Any, Any]:
+    """Returns increasing indices as a slice if they are contiguous."""
     first, last = int(members[0]), int(members[-1])
     return slice(first, last + 1) if last - first == len(members) - 1 else members
 
@@ -321,6 +328,7 @@ def _write(
     devices: Sequence[jax.Device],
     progress: bool,
 ) -> np.memmap[Any, Any]:
+    """Writes the values to a file and returns it as a memory map."""
     dtype: np.dtype[Any] = np.dtype(float_dtype())
     members = () if isinstance(schedules, Schedule) else (len(schedules),)
     shape = (*members, *np.shape(counts))
@@ -329,7 +337,8 @@ def _write(
     with write_whole(path, "w+b") as stream:
         np.lib.format.write_array_header_2_0(stream, header)
         if sys.platform == "linux" and total:
-            # A full disk is an error here; to write to memory that has no disk ends the process.
+            # Reserve space first: on a full disk this raises, but writing to the memory map would
+            # kill the process.
             os.posix_fallocate(stream.fileno(), stream.tell(), total * dtype.itemsize)
         rows = math.prod(members)
         table = np.memmap(stream, dtype, "r+", stream.tell(), (rows, total // rows))
@@ -343,6 +352,7 @@ def _write(
 
 
 def _show(progress: bool, done: int, total: int) -> None:
+    """Prints a progress bar if standard error is a terminal."""
     if progress and sys.stderr.isatty():
         bar = "█" * (30 * done // total)
         end = "\n" if done == total else ""
