@@ -185,6 +185,9 @@ def with_noise(
     return jnp.where(noisy, value * (1.0 + as_float(noise)), value)
 
 
+with_noise.family.is_heavy = True
+
+
 def _as_integer(number: ArrayLike) -> jax.Array:
     """A whole number as int32, of which keys are made; a larger one counts as the largest."""
     number = lax.stop_gradient(jnp.asarray(number))

@@ -319,6 +319,8 @@ class Family:
       signature: the signature of the constructor.
       kinds: what each parameter may be.
       prepare: computes once, of the parameters, what the formula needs of them; or None.
+      is_heavy: whether a value takes several times its own memory while it is computed, so that a
+        batch is better evaluated a few members at a time.
       constructor: makes a parametric of this family.
       start: for a formula with a memory, returns the memory at first; other families have none.
     """
@@ -344,6 +346,7 @@ class Family:
         self.function = function
         self.made = made
         self.prepare = prepare
+        self.is_heavy = False
         self.is_recipe = not own or own[0].name != made._arguments[0]
         if prepare is not None and self.is_recipe:
             raise TypeError(
