@@ -186,6 +186,9 @@ def with_noise(
     return jnp.where(noisy, value * (1.0 + as_float(noise)), value)
 
 
+with_noise.family.is_heavy = True
+
+
 def _as_integer(number: ArrayLike) -> jax.Array:
     """Converts a whole number to int32, saturating, for use in a random key."""
     number = lax.stop_gradient(jnp.asarray(number))

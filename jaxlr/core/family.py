@@ -336,6 +336,8 @@ class Family:
       signature: the signature of the constructor.
       kinds: the kind of each parameter, by name.
       prepare: computes from the parameters, once, what the formula needs; or None.
+      is_heavy: whether a value takes several times its own memory while it is computed, so that a
+        batch is better evaluated a few members at a time.
       constructor: makes a parametric of this family.
       start: returns the initial memory of a formula that has one; not set for other families.
     """
@@ -361,6 +363,7 @@ class Family:
         self.function = function
         self.made = made
         self.prepare = prepare
+        self.is_heavy = False
         self.is_recipe = not own or own[0].name != made._arguments[0]
         if prepare is not None and self.is_recipe:
             raise TypeError(
