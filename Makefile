@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest -q -n auto
 
-.PHONY: help demo test test-x64 test-strict peers lowest newest package lint types hooks bench clean
+.PHONY: help demo test test-all test-x64 test-strict peers lowest newest package lint types hooks bench clean
 .DEFAULT_GOAL := help
 
 help:
@@ -28,6 +28,8 @@ demo: $(VENV)/installed
 test: $(VENV)/installed
 	$(PYTEST)
 	$(MAKE) test-x64 test-strict
+
+test-all: test
 
 test-x64: $(VENV)/installed
 	JAX_ENABLE_X64=1 $(PYTEST) tests/test_adaptive.py tests/test_laws.py tests/test_schedule.py \

@@ -6,6 +6,7 @@ checkout. Run it with a Python that has only the wheel and its core dependencies
 
 import importlib
 import importlib.metadata
+import importlib.util
 import subprocess
 import sys
 import tarfile
@@ -73,7 +74,9 @@ def check_metadata() -> None:
 def check_use() -> None:
     """Everything but pictures and training works without an extra; these name theirs."""
     for name in NOT_THERE:
-        check(importlib.util.find_spec(name) is None, f"{name} is installed; use a bare environment")
+        check(
+            importlib.util.find_spec(name) is None, f"{name} is installed; use a bare environment"
+        )
     import jaxlr
 
     check(not Path(jaxlr.__file__).is_relative_to(ROOT / "jaxlr"), "this imports the checkout")
