@@ -267,3 +267,21 @@ def test_spaces_are_read_back_exactly(text, peak):
 def test_a_choice_of_many_is_read_back_exactly():
     drawn_from = choice(RANDOM)
     assert parse_space(repr(drawn_from)) == drawn_from
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda huge: jaxlr.cosine_decay_schedule(huge, 10),
+        lambda huge: jaxlr.cosine_decay_schedule([huge], 10),
+        lambda huge: jaxlr.multistep_decay(0.1, [huge]),
+        lambda huge: jaxlr.range_test_schedule(0.1, 7, 0.5, staircase=huge),
+        lambda huge: jaxlr.onecycle_schedule(41, 0.5, curve=huge),
+        lambda huge: jaxlr.chebyshev_schedule(0.1, 0.5, huge),
+        lambda huge: jaxlr.with_noise(jaxlr.constant_schedule(0.1), 0.1, distribution=huge),
+    ],
+)
+def test_constructors_repeat_little_of_a_huge_value(call):
+    with pytest.raises((ValueError, TypeError), match="must be") as caught:
+        call("x" * 1_000_000)
+    assert len(str(caught.value)) < 800

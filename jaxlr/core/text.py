@@ -139,8 +139,7 @@ def number_meant(string: str) -> str:
         number = float(string)
     except ValueError:
         return ""
-    written = f"{number:g}" if math.isfinite(number) else string.strip()
-    return f" Give {written} without quotes; in YAML, a number such as 2e-5 is written 2.0e-5."
+    return f" Give {number:g} without quotes; in YAML, a number such as 2e-5 is written 2.0e-5."
 
 
 class _Reader:
