@@ -219,7 +219,7 @@ baseline=None, begin=0)
 
     Raises:
       ValueError: if the text is anything else, or names no family; it says where and what. So it
-        does if the text has more than a million characters or is nested more than 64 times.
+        does if the text has more than a million characters or is nested more than 32 times.
       TypeError: if a family does not take the arguments, as when it is called.
     """
     return read(text, kind, constructors(), numbers)

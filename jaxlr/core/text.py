@@ -18,8 +18,11 @@ from jaxlr.core.numbers import known
 
 Families = Mapping[str, Callable[..., Any]]
 
-MOST_NESTED = 64
-"""How deep calls, lists and arithmetic may be nested; JAX can still trace a schedule that deep."""
+MOST_NESTED = 32
+"""How deep calls, lists and arithmetic may be nested.
+
+JAX takes up to twenty Python frames to trace a schedule within another, of the thousand there are.
+"""
 
 _LONGEST_TEXT = 2**20
 _LONGEST_ARRAY = 2**15  # So many doubles, with a count each, are shorter than the longest text.
