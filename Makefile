@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest -q -n auto
 
-.PHONY: help demo test test-x64 test-strict peers lowest newest package lint types hooks bench clean
+.PHONY: help demo test test-all test-x64 test-strict peers lowest newest package lint types hooks bench clean
 .DEFAULT_GOAL := help
 
 help:
@@ -28,6 +28,8 @@ demo: $(VENV)/installed
 test: $(VENV)/installed
 	$(PYTEST)
 	$(MAKE) test-x64 test-strict
+
+test-all: test
 
 test-x64: $(VENV)/installed
 	JAX_ENABLE_X64=1 $(PYTEST) tests/test_adaptive.py tests/test_laws.py tests/test_schedule.py \
@@ -55,7 +57,10 @@ peers: $(VENV)/installed-peers
 # The core tests need no extra. The lower bounds of the core dependencies are the versions here.
 LOWEST := .venv-lowest
 NEWEST := .venv-newest
-NEWEST_PYTHON ?= $(lastword $(PYTHON) $(foreach minor,11 12 13 14 15,$(shell command -v python3.$(minor))))
+NEWEST_PYTHON ?= $(shell for python in $(PYTHON) python3.12 python3.13 python3.14 python3.15 \
+	$${PYENV_ROOT:-$$HOME/.pyenv}/versions/3.*/bin/python3; do $$python -c \
+	'import sys; print(sys.version_info.minor, sys.executable)' 2>/dev/null; \
+	done | sort -n | tail -n 1 | cut -d " " -f 2)
 CORE_TESTS := tests/test_adaptive.py tests/test_batch.py tests/test_compose.py tests/test_curves.py \
 	tests/test_schedule.py tests/test_schedules.py tests/test_text.py tests/test_units.py
 TEST_TOOLS := absl-py hypothesis mpmath pytest pytest-xdist scipy
@@ -63,7 +68,7 @@ TEST_TOOLS := absl-py hypothesis mpmath pytest pytest-xdist scipy
 $(LOWEST)/installed: pyproject.toml
 	$(PYTHON) -m venv $(LOWEST)
 	$(LOWEST)/bin/python -m pip install --quiet $(TEST_TOOLS) --editable . \
-		$$($(LOWEST)/bin/python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies'])" | sed 's/>=/==/g')
+		$$($(LOWEST)/bin/python .ci/lower_bounds.py)
 	@touch $@
 
 lowest: $(LOWEST)/installed
