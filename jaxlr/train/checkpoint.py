@@ -70,6 +70,9 @@ class Checkpoints:
         configuration: Mapping[str, str],
         resume: bool = True,
     ):
+        if not isinstance(directory, str | os.PathLike) or not os.fspath(directory):
+            kind = ValueError if directory == "" else TypeError
+            raise kind(f"`checkpoint` must name a directory, got {directory!r}.")
         self._path = Path(directory).expanduser().absolute()
         self._configuration = dict(configuration)
         self._resources = contextlib.ExitStack()
@@ -124,8 +127,12 @@ class Checkpoints:
             try:
                 self._path.mkdir(parents=True, exist_ok=True)
                 self._resources.enter_context(_lock(self._path))
-            except OSError as problem:
+            except BlockingIOError as problem:
                 error = problem
+            except OSError as problem:
+                error = OSError(
+                    problem.errno, f"`checkpoint`: {problem.strerror}", problem.filename
+                )
         failed = bool(error)
         if jax.process_count() > 1:
             failed = bool(multihost_utils.broadcast_one_to_all(np.int32(failed)))

@@ -65,7 +65,7 @@ from jaxlr.train.types import Array, Init, Loss, Metric, OptimizerFactory, PyTre
 __all__ = ["FitResult", "fit"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class FitResult:
     """What came of a run.
 
@@ -86,6 +86,10 @@ class FitResult:
     best_epoch: int | None
     stopped_epoch: int | None
     diverged: bool
+
+    def __repr__(self) -> str:
+        parameters = sum(leaf.size for leaf in jax.tree.leaves(self.params))
+        return f"FitResult({self.summary()}; {parameters:,} parameters)"
 
     def summary(self) -> str:
         """Returns one line: the last epoch, the best one, and how the run ended."""

@@ -26,7 +26,7 @@ from jaxlr.train.types import Columns
 __all__ = ["History", "format_row", "format_value"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class History:
     """What happened at each step and in each epoch; it never changes, :meth:`add` makes another.
 
@@ -48,6 +48,10 @@ class History:
             columns = getattr(self, name)
             ordered = {key: columns[key] for key in sorted(columns, key=_place)}
             object.__setattr__(self, name, ordered)
+
+    def __repr__(self) -> str:
+        steps, epochs = ", ".join(self.steps), ", ".join(self.epochs)
+        return f"History({self.num_epochs} epochs; steps: {steps}; epochs: {epochs})"
 
     @property
     def num_epochs(self) -> int:

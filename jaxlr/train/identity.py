@@ -214,18 +214,32 @@ def _source(value: Any) -> str:
     except (OSError, TypeError, SyntaxError):
         return _compiled(value.__code__) if hasattr(value, "__code__") else _qualified(value)
     if isinstance(value, type):
-        return "".join(
-            ast.unparse(node)
-            for node in nodes
-            if isinstance(node, ast.ClassDef) and node.name == value.__name__
-        )
-    kind = ast.Lambda if value.__name__ == "<lambda>" else ast.FunctionDef
-    line = value.__code__.co_firstlineno
-    return "".join(
-        ast.unparse(node)
-        for node in nodes
-        if isinstance(node, kind)
-        and line in (node.lineno, *(one.lineno for one in getattr(node, "decorator_list", ())))
+        classes = [x for x in nodes if isinstance(x, ast.ClassDef) and x.name == value.__name__]
+        return "".join(map(ast.unparse, classes))
+    code = value.__code__
+    # Of several lambdas in a line one may be within another, which comes first here.
+    lambdas = [x for x in nodes if isinstance(x, ast.Lambda) and _covers(x.body, code)][-1:]
+    functions = [
+        x
+        for x in nodes
+        if isinstance(x, ast.FunctionDef)
+        and (x.name, _first_line(x)) == (code.co_name, code.co_firstlineno)
+    ]
+    found: list[ast.AST] = [*(lambdas if code.co_name == "<lambda>" else functions)]
+    return "".join(map(ast.unparse, found)) or _compiled(code)
+
+
+def _first_line(node: ast.FunctionDef) -> int:
+    return min([node.lineno, *(one.lineno for one in node.decorator_list)])
+
+
+def _covers(node: ast.expr, code: types.CodeType) -> bool:
+    """Tells whether all code comes of one expression of the source."""
+    begin, end = (node.lineno, node.col_offset), (node.end_lineno, node.end_col_offset)
+    spans = [span for span in code.co_positions() if None not in span and span[2:] != (0, 0)]
+    return bool(spans) and all(
+        begin <= (line, column) and (last_line, last_column) <= end
+        for line, last_line, column, last_column in spans
     )
 
 

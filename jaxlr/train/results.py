@@ -2,6 +2,7 @@
 
 import csv
 import os
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -45,7 +46,7 @@ class Candidate(NamedTuple):
     spread: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SweepResult:
     """What came of a sweep over K schedules with S seeds each.
 
@@ -84,6 +85,13 @@ class SweepResult:
     bytes_per_run: int
     _trainer: Trainer
     _final: Runs
+
+    def __repr__(self) -> str:
+        candidates, seeds = self.status.shape
+        text = f"SweepResult({candidates} schedules, {seeds} seeds; {self.summary()}"
+        if not np.isnan(self.scores()).any(axis=1).all():
+            text += f": {textwrap.shorten(repr(self.best().schedule), 300)}"
+        return text + ")"
 
     @property
     def metrics(self) -> dict[str, Array]:

@@ -492,7 +492,11 @@ def test_progress_and_on_epoch(capsys):
         ({"schedules": []}, ValueError, "`schedules` must have at least one"),
         ({"schedules": 0.1}, TypeError, "`schedules` must be a batch or a sequence"),
         ({"schedules": ["0.1"]}, TypeError, "`schedules` must be .*jaxlr.parse"),
-        ({"schedules": [jaxlr.constant_schedule(jnp.array([0.1, 0.2]))]}, ValueError, r"the shape \(2,\)"),
+        (
+            {"schedules": [jaxlr.constant_schedule(jnp.array([0.1, 0.2]))]},
+            ValueError,
+            r"the shape \(2,\)",
+        ),
         ({"epochs": 0}, ValueError, "`epochs` must be at least 1"),
         ({"seeds": 0}, ValueError, "`seeds` must be"),
         ({"seeds": [1, 1]}, ValueError, "`seeds` must be"),
