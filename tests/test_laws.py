@@ -40,14 +40,15 @@ def test_every_family_has_a_case():
 def test_compiled_and_uncompiled_agree_bitwise(lr):
     counts = np.asarray(COUNTS)
     closed, handed = jax.jit(lr), jax.jit(lambda lr, counts: lr(counts))
-    for values in (closed(counts), handed(lr.as_arrays(), counts)):
+    # XLA may regroup a product of constants.
+    for values, ulp in (closed(counts), 1), (handed(lr.as_arrays(), counts), 0):
         if "noise" in lr.family.name:
             # XLA folds the erf of the bounds with other digits, in float32 under x64 too.
             np.testing.assert_allclose(values, curve(lr), rtol=5e-7)
             continue
         # In float64 XLA makes of a power by a constant 2 a product, which differs in the last
         # digit. The tanh has more products of constants than it can keep XLA from regrouping.
-        ulp = 2 if jax.config.jax_enable_x64 or "tanh" in lr.family.name else 0
+        ulp = 2 if jax.config.jax_enable_x64 or "tanh" in lr.family.name else ulp
         np.testing.assert_array_max_ulp(np.asarray(values), curve(lr), ulp)
 
 
@@ -136,7 +137,8 @@ def test_gradients_agree_with_differences(lr):
     for i, (leaf, gradient) in enumerate(zip(leaves, gradients, strict=True)):
         for j in range(leaf.size):
             step = np.zeros(leaf.size, np.float32)
-            step[j] = 2e-3 * max(1.0, abs(float(leaf.flatten()[j])))
+            size = abs(float(leaf.flatten()[j]))
+            step[j] = 2e-2 * size if 0.0 < size < 0.1 else 2e-3 * max(1.0, size)
 
             def shifted(sign, i=i, step=step, leaf=leaf):
                 moved = [*leaves[:i], leaf + sign * step.reshape(leaf.shape), *leaves[i + 1 :]]

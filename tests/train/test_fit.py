@@ -506,7 +506,7 @@ def test_progress_is_a_bar_on_a_terminal(monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "48")  # Narrower than the row; the bar stays.
     train(0.1, progress=True)
-    assert "100%" in sys.stderr.getvalue()
+    assert "3 epochs" in sys.stderr.getvalue()
     assert "epoch 3" in sys.stderr.getvalue()
 
 

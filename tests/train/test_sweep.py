@@ -451,8 +451,11 @@ def test_ranks_and_tables(tmp_path):
 
 def test_the_picture_has_the_rates_that_were_used():
     pytest.importorskip("matplotlib")
+    from jaxlr.plot import figure
+
     result = train([LISTENING[3], 1e30], optimizer=optax.sgd, epochs=3, seeds=2)
-    left, right = result.plot("loss").axes
+    axes = figure(2).axes
+    left, right = result.plot("loss", axes=axes)
     drawn = {line.get_label(): line for line in left.get_lines()}
     (label,) = (label for label in drawn if "halve_at_a_rise" in label)
     np.testing.assert_array_equal(drawn[label].get_ydata(), result.rates[0].mean(axis=0))
