@@ -114,7 +114,7 @@ def whole(name: str, value: Any, least: int, most: float = math.inf) -> int:
     is_number = isinstance(value, int | float | np.integer | np.floating)
     if not is_number or isinstance(value, bool):
         raise TypeError(f"`{name}` must be a whole number, got {value!r}.")
-    if not math.isfinite(value) or value != int(value):
+    if isinstance(value, float | np.floating) and not value.is_integer():
         raise ValueError(f"`{name}` must be a whole number, got {value!r}.")
     if not least <= value <= most:
         allowed = f"at least {least}" if most == math.inf else f"from {least} to {most}"

@@ -22,11 +22,10 @@ from rich.table import Table
 
 from jaxlr.files import write_whole
 from jaxlr.train.tables import rich_table
+from jaxlr.train.types import Columns
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-from jaxlr.train.types import Columns
 
 __all__ = ["History", "format_row", "format_value"]
 
