@@ -143,7 +143,7 @@ def check_batches(train: PyTree, batch_size: int, accumulate: int) -> None:
 
 
 def check_functions(**functions: Any) -> None:
-    """Refuses what cannot be called, but for None."""
+    """Refuses arguments that are neither functions nor None."""
     for name, function in functions.items():
         if function is not None and not callable(function):
             raise TypeError(f"`{name}` must be a function, got {function!r}.")

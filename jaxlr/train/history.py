@@ -32,14 +32,14 @@ __all__ = ["History", "format_row", "format_value"]
 
 @dataclass(frozen=True, repr=False)
 class History:
-    """What happened at each step and in each epoch; it never changes, :meth:`add` makes another.
+    """The record of each step and each epoch; it never changes, :meth:`add` makes another.
 
     Attributes:
       steps: arrays with one value per step: ``step``, counted from 0; ``learning_rate`` and any
         other scheduled hyperparameter, as used by the update of that step; ``loss``;
-        ``gradient_norm``; and what else the loss function returned.
+        ``gradient_norm``; and the other means that the loss function returned.
       epochs: arrays with one value per epoch: ``epoch``, counted from 1; the means over its steps
-        of ``loss`` and what else the loss function returned; the metrics on the validation data
+        of ``loss`` and the other means of the loss function; the metrics on the validation data
         after it, under ``validation_`` and their names; and ``seconds``, compilation included.
     """
 
@@ -137,7 +137,7 @@ _LAST = ("gradient_norm", "seconds")
 
 
 def _place(name: str) -> tuple[int, str]:
-    """Sorts columns: what counts, what is trained, what else, validation, what it took."""
+    """Sorts columns: counts, the rate, the loss, other means, validation, and costs last."""
     if name in _FIRST:
         return _FIRST.index(name), name
     return len(_FIRST) + (name in _LAST) * 2 + name.startswith("validation_"), name

@@ -1,4 +1,4 @@
-"""What tells one run from another: texts by name, which a checkpoint keeps.
+"""Describing a run, to tell it from others: texts by name, which a checkpoint keeps.
 
 Data are told apart by a digest of all their bytes. So are functions, as far as they can be known:
 
@@ -20,6 +20,7 @@ import functools
 import hashlib
 import inspect
 import re
+import sys
 import sysconfig
 import types
 from collections.abc import Iterator, Mapping
@@ -167,7 +168,7 @@ def _children(value: Any) -> Mapping[str, Any]:
 
 
 def _children_of_code(value: Any) -> dict[str, Any]:
-    """Returns the source of a function or class, and what a function takes from around it."""
+    """Returns the source of a function or class, and the values that a function refers to."""
     if not isinstance(value, types.FunctionType):
         return {"source": _qualified(value) if _installed(value) else _source(value)}
     code = value.__code__
@@ -191,20 +192,18 @@ def _constant(value: Any) -> bool:
 
 
 def _names(code: types.CodeType) -> set[str]:
-    """Returns the globals and attributes that code names, that of inner functions included."""
+    """Returns the globals and attributes that code names, also within inner functions."""
     inner = [_names(one) for one in code.co_consts if isinstance(one, types.CodeType)]
     return set(code.co_names).union(*inner)
 
 
 def _installed(value: Any) -> bool:
     """Tells whether a function or class belongs to Python or to an installed package."""
-    module = inspect.getmodule(value)
-    file = getattr(module, "__file__", None)
-    return (
-        module is not None
-        and (file is None or file.startswith(_INSTALLED))
-        and (module.__name__ != "__main__")
-    )
+    module = sys.modules.get(value.__module__)
+    if module is None or module.__name__ == "__main__":
+        return False
+    file = getattr(module, "__file__", None)  # What is written in C has none.
+    return file is None or file.startswith(_INSTALLED)
 
 
 def _source(value: Any) -> str:
@@ -250,7 +249,7 @@ def _definitions(source: str) -> list[ast.AST]:
 
 
 def _compiled(code: types.CodeType) -> str:
-    """Writes code of which there is no source, such as that of ``python -c``."""
+    """Writes code that has no source file, as in ``python -c``."""
     consts = [_compiled(x) if isinstance(x, types.CodeType) else repr(x) for x in code.co_consts]
     return f"{code.co_code.hex()} {code.co_names} {consts}"
 

@@ -126,7 +126,7 @@ def test_a_diverged_run_stays_so(tmp_path):
 
 
 def test_flax_parameters(tmp_path):
-    from jaxlr.train.images.classification import classification
+    from jaxlr.train.images.classifying import classification
     from jaxlr.train.images.models import MLP
 
     task = classification(MLP, input_shape=(3,), classes=2, hidden=(4,))

@@ -94,7 +94,7 @@ class Spy:
     eval_shape = staticmethod(original.eval_shape)
 
 program.train_epoch = Spy()
-from jaxlr.train.images.classification import classification
+from jaxlr.train.images.classifying import classification
 from jaxlr.train.images.models import FastCNN
 from jaxlr.train import sweep
 task = classification(FastCNN, input_shape=(8, 8, 1))

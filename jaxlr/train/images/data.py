@@ -32,8 +32,8 @@ directory itself. Nothing is downloaded in these cases, and nothing is written: 
 is not there is an error. In case 3, a file that is not there is downloaded from a public
 mirror and kept.
 
-What is checked
----------------
+Checks
+------
 
 The two data sets use the same file names, so a name proves nothing. The SHA-256 of the
 unpacked contents of every file is compared with the one known for that file of that data
@@ -290,7 +290,7 @@ def _read(path: Path, name: str, file: str, may_download: bool) -> bytes:
 
 
 def _bytes(path: Path) -> bytes:
-    """Return what is in a regular file, up to the size limit; a pipe would be waited for."""
+    """Return the contents of a regular file, up to the size limit; reading a pipe would hang."""
     if not path.is_file():
         raise ValueError("it is no regular file")
     with open(path, "rb") as stream:
@@ -333,7 +333,7 @@ def _checked(stored: bytes, packed: bool, name: str, file: str) -> bytes:
 
 
 def _unpack(packed: bytes) -> bytes:
-    """Return what gzip packed, up to the size limit."""
+    """Return the unpacked contents, up to the size limit."""
     with gzip.GzipFile(fileobj=io.BytesIO(packed)) as stream:
         return stream.read(_MAX_BYTES)
 
@@ -377,7 +377,7 @@ def _download(name: str, file: str, folder: Path) -> bytes:
 
 
 def _fetch(url: str) -> bytes:
-    """Return what is at an address, up to the size limit, and say so on standard error."""
+    """Download from an address, up to the size limit, and say so on standard error."""
     print(f"jaxlr: downloading {url}", file=sys.stderr, flush=True)
     with urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS) as response:
         data: bytes = response.read(_MAX_BYTES)
