@@ -87,7 +87,7 @@ def job_of(options: argparse.Namespace) -> Job:
     """Reads the options, the data last; refuses what does not go together."""
     import optax
 
-    from jaxlr.train.images.classification import classification
+    from jaxlr.train.images.classifying import classification
     from jaxlr.train.images.data import load
     from jaxlr.train.images.models import MODELS
 
