@@ -5,13 +5,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest -q -n auto
 
-.PHONY: help demo test test-x64 test-strict peers lint types bench clean
+.PHONY: help demo test test-x64 test-strict peers docs lint types bench clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo   train on handwritten digits under a schedule; a table and a picture"
 	@echo "make test   all tests: as they are, in float64, and under strict promotion"
 	@echo "make peers  the values of PyTorch, Keras, Paddle and other libraries, which it installs"
+	@echo "make docs   what the code says about itself: lists of names, README table, gallery, API page"
 	@echo "make lint   style; make types: types; make bench: benchmarks; make clean: start afresh"
 
 $(VENV)/installed: pyproject.toml constraints.txt
@@ -48,6 +49,9 @@ $(VENV)/installed-peers: $(VENV)/installed constraints-peers.txt
 
 peers: $(VENV)/installed-peers
 	$(BIN)/python -m pytest -q tests/peers
+
+docs: $(VENV)/installed
+	$(BIN)/python docs/write.py
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

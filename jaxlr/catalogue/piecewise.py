@@ -25,16 +25,6 @@ from jaxlr.exact.intervals import by_interval, entry_at
 from jaxlr.exact.parameters import Times
 from jaxlr.exact.time import Phase, phase, progress_in, whole_periods
 
-__all__ = [
-    "multistep_decay",
-    "piecewise_constant_schedule",
-    "piecewise_constant_values_schedule",
-    "piecewise_curve_schedule",
-    "piecewise_interpolate_schedule",
-    "table_schedule",
-    "tabulate",
-]
-
 Values = Annotated[
     ArrayLike | Sequence[ArrayLike],
     Number("Values", "Give the values of the schedule, such as [0.1, 0.01].", axes=1),
