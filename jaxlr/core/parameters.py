@@ -130,7 +130,8 @@ class Number(Kind):
         if is_sequence(value):
             value = self._array_of(where, value)
         if isinstance(value, str):
-            raise TypeError(f"{where} must be a number, got the string {value!r}.{_meant(value)}")
+            meant = text.number_meant(value)
+            raise TypeError(f"{where} must be a number, got the string {value!r}.{meant}")
         if isinstance(value, bool) or not _is_numeric(value):
             expected = "a list of numbers" if self.axes else "a number or an array"
             raise TypeError(f"{where} must be {expected}, got {value!r}. {self.cure}")
@@ -155,6 +156,10 @@ class Number(Kind):
         except OverflowError:  # Of an integer of some hundred digits.
             raise ValueError(f"{where} must be {self._range()}. {self.cure}") from None
         low = known <= self.least if self.open else known < self.least
+        if not self.counted:
+            largest = float(np.finfo(numbers.float_dtype()).max)
+            wide = np.isfinite(known) & (np.abs(known) > largest)
+            self._refuse(where, known, wide, f"at most {largest:.3g}, as a float")
         self._refuse(where, known, low | (known > self.most) | ~np.isfinite(known), self._range())
 
     def _refuse(self, where: str, values: Any, refused: Any, allowed: str) -> None:
@@ -174,20 +179,19 @@ class Number(Kind):
         return f"at least {self.least:g} and finite"
 
     def prepare(self, value: Any) -> Any:
-        return numbers.as_number(value) if self.counted else numbers.as_float(value)
+        return numbers.as_number(_whole(value)) if self.counted else numbers.as_float(value)
 
     def batch_axes(self, value: Any) -> int:
         return max((np.ndim(leaf) - self.axes for leaf in jax.tree.leaves(value)), default=0)
 
 
-def _meant(text: str) -> str:
-    """Which number a string was meant to be; YAML reads ``2e-5`` as one."""
-    try:
-        number = float(text)
-    except ValueError:
-        return ""
-    written = f"{number:g}" if math.isfinite(number) else text
-    return f" Give {written} without quotes; in YAML, a number such as 2e-5 is written 2.0e-5."
+def _whole(value: Any) -> Any:
+    """Floats of the host as integers, if all are whole: an integer has more digits in float32."""
+    if not numbers.on_host(value) or np.size(value) == 0:
+        return value
+    known = np.asarray(value)
+    are_whole = known.dtype.kind == "f" and np.all((known % 1.0 == 0.0) & (known < 2.0**63))
+    return known.astype(np.int64)[()] if are_whole else value
 
 
 @dataclass(frozen=True)
