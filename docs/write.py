@@ -142,7 +142,7 @@ def drawn(name: str) -> dict[str, jaxlr.Schedule]:
 
 
 def short(value: Any) -> str:
-    """The text of a schedule with three digits, without what it has by default."""
+    """The text of a schedule without what it has by default."""
     if isinstance(value, Curve) and not value.params:
         return repr(value.family.name)
     if isinstance(value, Parametric):
@@ -160,7 +160,7 @@ def short(value: Any) -> str:
         return f"[{', '.join(map(short, value))}]"
     if isinstance(value, Mapping):
         return f"{{{', '.join(f'{key!r}: {short(item)}' for key, item in value.items())}}}"
-    return f"{value:.3g}" if isinstance(value, float) else repr(value)
+    return f"{value:g}" if isinstance(value, float) else repr(value)
 
 
 def save(figure: Any, path: Path, description: str) -> None:

@@ -382,6 +382,6 @@ def _levels(init_value: ArrayLike, jumps: Any) -> tuple[Any, Any]:
     counts, scales = (np.zeros(0, np.int32), np.zeros(0)) if jumps is None else jumps
     array = namespace(init_value, counts, scales)
     order = array.argsort(counts, stable=True)
-    products = array.cumprod(exact(scales)[order])
+    products = array.cumprod(array.asarray(exact(scales))[order])
     factors = array.append(array.ones_like(products, shape=1), products)
     return array.asarray(counts)[order], exact(init_value) * factors

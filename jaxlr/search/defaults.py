@@ -199,8 +199,8 @@ def typical_schedules(family: str, total_steps: int, peak: float) -> list[Schedu
       peak: the largest value.
 
     Returns:
-      The schedules. They reach ``peak`` where their family lets them. Every other number is drawn
-      from the middle half of its distribution in :func:`default_space`.
+      The schedules. They reach ``peak`` where their family lets them. Every other number is from
+      the middle half of its distribution in :func:`default_space`, and rounded to three digits.
 
     Raises:
       ValueError: if there is no default space for the family, as for one of your own.
@@ -211,10 +211,18 @@ def typical_schedules(family: str, total_steps: int, peak: float) -> list[Schedu
     linear_schedule(init_value=1.0, end_value=0.00375, transition_steps=84, transition_begin=0)
     linear_schedule(init_value=1.0, end_value=0.00375, transition_steps=42, transition_begin=25)
     """
-    return [
+    members = (
         design(variant, lambda dimensions: _middle(dimensions)[None])[0]
         for variant in _variants(family, total_steps, peak, top=peak)
-    ]
+    )
+    return [jax.tree.map(_rounded, member).replace() for member in members]
+
+
+def _rounded(number: Any) -> Any:
+    """A number, or an array of them, to three digits; integers as they are."""
+    if np.ndim(number):
+        return np.asarray([_rounded(item) for item in np.asarray(number).tolist()])
+    return float(f"{number:.3g}") if isinstance(number, float) else number
 
 
 def _middle(number: int) -> np.ndarray[Any, Any]:
