@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest -q -n auto
 
-.PHONY: help demo test test-all test-x64 test-strict peers lowest newest package lint types hooks bench clean
+.PHONY: help demo test test-all test-x64 peers lowest newest package docs lint types hooks bench clean
 .DEFAULT_GOAL := help
 
 help:
@@ -14,6 +14,7 @@ help:
 	@echo "make peers  the values of PyTorch, Keras, Paddle and other libraries, which it installs"
 	@echo "make lowest, make newest   core tests with the oldest and the newest versions that go together"
 	@echo "make package  wheel and sdist in dist/, tried in an environment of their own"
+	@echo "make docs   lists of names, README table, gallery and API page, from what the code says"
 	@echo "make lint   style; make types: types; make hooks: both before every commit"
 	@echo "make bench  benchmarks; make clean: start afresh"
 
@@ -98,6 +99,9 @@ package: $(PACKAGE)/installed
 	$(PYTHON) -m venv --clear $(PACKAGE)/empty
 	$(PACKAGE)/empty/bin/python -m pip install --quiet --constraint constraints.txt dist/*.whl
 	$(PACKAGE)/empty/bin/python .ci/check_package.py dist
+
+docs: $(VENV)/installed
+	$(BIN)/python docs/write.py
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

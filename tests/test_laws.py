@@ -138,7 +138,7 @@ def test_gradients_agree_with_differences(lr):
         for j in range(leaf.size):
             step = np.zeros(leaf.size, np.float32)
             size = abs(float(leaf.flatten()[j]))
-            step[j] = 2e-2 * size if 0.0 < size < 0.1 else 2e-3 * max(1.0, size)
+            step[j] = 0.1 * size if 0.0 < size < 0.02 else 2e-3 * max(1.0, size)
 
             def shifted(sign, i=i, step=step, leaf=leaf):
                 moved = [*leaves[:i], leaf + sign * step.reshape(leaf.shape), *leaves[i + 1 :]]

@@ -112,7 +112,7 @@ class Batch:
     def _rows_of_table(self, places: np.ndarray[Any, Any]) -> dict[str, np.ndarray[Any, Any]]:
         """Returns some rows of :attr:`table`."""
         if self._columns is not None:
-            whole = len(places) == len(self)
+            whole = np.array_equal(places, np.arange(len(self)))
             return {name: c if whole else c[places] for name, c in self._columns.items()}
         # Indexing JAX arrays one by one would take a thousand times as long.
         members = jax.device_get(self) if numbers.known(jax.tree.leaves(self)) else self

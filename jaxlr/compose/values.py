@@ -16,8 +16,6 @@ from jaxlr.core.parameters import Positive, Steps, Value, Whole
 from jaxlr.core.schedule import schedule
 from jaxlr.exact.doubles import divide
 
-__all__ = ["add_schedules", "clip_schedule", "multiply_schedules", "with_noise"]
-
 
 @schedule
 def add_schedules(count: jax.Array, schedules: Terms) -> ArrayLike:

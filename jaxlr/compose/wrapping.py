@@ -11,8 +11,6 @@ from jaxlr.core.parameters import Kind, Number, is_sequence
 from jaxlr.core.schedule import Schedule, schedule
 from jaxlr.core.stacks import Stacks
 
-__all__ = ["wrap"]
-
 
 class _Function(Kind):
     """A function of the count."""
