@@ -31,6 +31,7 @@ from jaxlr.peers.arguments import (
     Rate,
     constructor,
     is_zero,
+    require_one_more,
 )
 from jaxlr.peers.phases import fits_one_cycle, one_cycle
 from jaxlr.schedules import (
@@ -74,6 +75,9 @@ ScaleMode = Literal["cycle", "iterations"]
 
 CURVES = {"cos": "cosine", "linear": "linear"}
 """The curve of each ``anneal_strategy``."""
+
+_MOMENTUM = ("cycle_momentum", "base_momentum", "max_momentum")
+"""What PyTorch takes for the momentum, in the constructors of schedules of the rate."""
 
 
 @constructor
@@ -179,7 +183,7 @@ def _rising_waves(top: ArrayLike, length: Any, growth: Any) -> Schedule:
     return join_schedules(waves, begins[1:])
 
 
-@constructor
+@constructor(elsewhere=dict.fromkeys(_MOMENTUM, "OneCycleMomentum"))
 def OneCycleLR(
     max_lr: Rate,
     total_steps: Period | None = None,
@@ -237,7 +241,7 @@ def _steps_of(total_steps: Any, epochs: Any, steps_per_epoch: Any) -> Any:
     return epochs * steps_per_epoch
 
 
-@constructor
+@constructor(elsewhere=dict.fromkeys(_MOMENTUM, "CyclicMomentum"))
 def CyclicLR(
     base_lr: Rate,
     max_lr: Rate,
@@ -307,6 +311,7 @@ def SWALR(
 @constructor
 def SequentialLR(schedulers: Pieces, milestones: Lengths) -> Schedule:
     """One schedule after another, each from its own step 0: :func:`jaxlr.join_schedules`."""
+    require_one_more(schedulers, "schedulers", milestones, "milestones")
     return join_schedules(schedulers, milestones)
 
 
