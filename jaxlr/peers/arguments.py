@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Annotated, Any, ParamSpec, TypeVar, overload
 
 import jax.numpy as jnp
@@ -31,6 +32,7 @@ __all__ = [
     "Period",
     "Rate",
     "Rates",
+    "Step",
     "Verbosity",
     "at_least",
     "constructor",
@@ -116,6 +118,12 @@ Fractions = Annotated[
 Count = Annotated[int, Whole("Count", "Give a whole number, at least 1.", least=1.0)]
 """How many there are of something."""
 
+Step = Annotated[
+    ArrayLike,
+    Whole("Step", "For a part of the run, give the steps of that part.", least=0.0),
+]
+"""A step, counted from 0."""
+
 Metrics = Annotated[ArrayLike, Whole("Metrics", "Give a number of metrics.", least=0.0)]
 """How many metrics to wait."""
 
@@ -135,8 +143,16 @@ Base = Annotated[Callable[[ArrayLike], ArrayLike] | ArrayLike, _Base()]
 @overload
 def constructor(function: Callable[P, R], /) -> Callable[P, R]: ...
 @overload
-def constructor(*, elsewhere: Mapping[str, str]) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
-def constructor(function: Any = None, /, *, elsewhere: Mapping[str, str] | None = None) -> Any:
+def constructor(
+    *, within: Mapping[str, str] = ..., elsewhere: Mapping[str, str] = ...
+) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+def constructor(
+    function: Any = None,
+    /,
+    *,
+    within: Mapping[str, str] = MappingProxyType({}),
+    elsewhere: Mapping[str, str] = MappingProxyType({}),
+) -> Any:
     """Makes a function check its arguments before it runs, as their annotations say.
 
     A list may be any ``Sequence``: the function gets it as a list. No argument is changed
@@ -145,6 +161,7 @@ def constructor(function: Any = None, /, *, elsewhere: Mapping[str, str] | None 
 
     Args:
       function: the function.
+      within: the arguments here by the names that they have in an error from within.
       elsewhere: arguments of the peer that another constructor here takes, by name.
 
     Raises:
@@ -153,11 +170,13 @@ def constructor(function: Any = None, /, *, elsewhere: Mapping[str, str] | None 
       ValueError: of the constructor that is made: for a number out of range, or an unknown choice.
     """
     if function is None:
-        return functools.partial(_checked, elsewhere or {})
-    return _checked({}, function)
+        return functools.partial(_checked, within, elsewhere)
+    return _checked(within, elsewhere, function)
 
 
-def _checked(elsewhere: Mapping[str, str], function: Callable[..., Any]) -> Callable[..., Any]:
+def _checked(
+    within: Mapping[str, str], elsewhere: Mapping[str, str], function: Callable[..., Any]
+) -> Callable[..., Any]:
     name, signature, kinds = function.__name__, inspect.signature(function), kinds_of(function)
 
     @functools.wraps(function)
@@ -179,7 +198,8 @@ def _checked(elsewhere: Mapping[str, str], function: Callable[..., Any]) -> Call
             about = re.fullmatch(r"(?:\w+: )?(`\w+.*)", str(error), re.DOTALL)
             if about is None:
                 raise
-            raise ValueError(f"{name}: {about[1]}") from None
+            told = re.sub(r"`(\w+)`", lambda word: f"`{within.get(word[1], word[1])}`", about[1])
+            raise ValueError(f"{name}: {told}") from None
 
     return construct
 
@@ -190,8 +210,7 @@ def renamed(construct: Callable[P, R], name: str) -> Callable[P, R]:
 
     @functools.wraps(inner)
     def function(*args: P.args, **kwargs: P.kwargs) -> R:
-        made: R = inner(*args, **kwargs)
-        return made
+        return construct(*args, **kwargs)
 
     function.__name__ = function.__qualname__ = name
     return constructor(function)

@@ -33,9 +33,9 @@ from jaxlr.peers.arguments import (
     is_zero,
     require_one_more,
 )
+from jaxlr.peers.phases import exponential
 from jaxlr.schedules import (
     cyclic_schedule,
-    exponential_decay,
     linear_schedule,
     multistep_decay,
     piecewise_curve_schedule,
@@ -305,7 +305,7 @@ def ReduceLROnPlateauScheduler(
 @constructor
 def ExpStateScheduler(initial_value: Rate, gamma: NonNegative) -> Schedule:
     """Multiplication by ``gamma`` at every step: :func:`jaxlr.exponential_decay`."""
-    return exponential_decay(initial_value, 1, gamma)
+    return exponential(initial_value, 1, gamma)
 
 
 @constructor

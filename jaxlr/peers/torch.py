@@ -33,11 +33,10 @@ from jaxlr.peers.arguments import (
     is_zero,
     require_one_more,
 )
-from jaxlr.peers.phases import fits_one_cycle, one_cycle
+from jaxlr.peers.phases import exponential, fits_one_cycle, one_cycle
 from jaxlr.schedules import (
     cosine_restarts_schedule,
     cyclic_schedule,
-    exponential_decay,
     linear_schedule,
     multistep_decay,
     onecycle_schedule,
@@ -135,7 +134,7 @@ def LinearLR(
 @constructor
 def ExponentialLR(lr: Rate, gamma: NonNegative) -> Schedule:
     """Multiplication by ``gamma`` at every step: :func:`jaxlr.exponential_decay`."""
-    return exponential_decay(lr, 1, gamma)
+    return exponential(lr, 1, gamma)
 
 
 @constructor
@@ -176,7 +175,7 @@ def _rising_waves(top: ArrayLike, length: Any, growth: Any) -> Schedule:
     if growth == 1:
         return repeat_schedule(transition_schedule(0.0, top, length, "cosine"), length)
     begin, waves, begins = 0, [], []
-    while begin < 2**31:
+    while begin < 2**31 and length >= 1:
         waves.append(transition_schedule(0.0, top, length, "cosine"))
         begins.append(begin)
         begin, length = begin + length, length * growth
@@ -329,11 +328,11 @@ def ChainedScheduler(schedulers: Pieces, lr: Rate) -> Schedule:
     return functools.reduce(lambda product, schedule: product * (schedule * (1.0 / lr)), chain)
 
 
-@constructor
+@constructor(within={"min_value": "min_lr"})
 def ReduceLROnPlateau(
     lr: Base,
     mode: Literal["min", "max"] = "min",
-    factor: NonNegative = 0.1,
+    factor: Fraction = 0.1,
     patience: Metrics = 10,
     threshold: NonNegative = 1e-4,
     threshold_mode: Literal["rel", "abs"] = "rel",
