@@ -29,7 +29,7 @@ def in_a_process(*arguments, **options):
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """A run with its record, in a process whose output has no characters but ASCII."""
-    pytest.importorskip("jaxlr.train.fitting")
+    pytest.importorskip("flax")
     pytest.importorskip("matplotlib")
     out = tmp_path_factory.mktemp("train") / "out"
     done = in_a_process(
@@ -142,7 +142,7 @@ def test_sample_prints_schedules_that_read_back(capsys):
 
 def test_a_reader_may_have_enough(tmp_path):
     """A run goes on to its end, and its record is written."""
-    pytest.importorskip("jaxlr.train.fitting")
+    pytest.importorskip("flax")
     pytest.importorskip("matplotlib")
     texts = ["sample", "constant_schedule(uniform(0, 1))", "-n", "5000"]
     training = ["train", *SMALL, "--seeds", "2", "--out", str(tmp_path / "out")]
@@ -213,7 +213,7 @@ SPACE = "constant_schedule(uniform(0, 1))"
 )  # fmt: skip
 def test_bad_input_is_one_line_on_standard_error(arguments, word, capsys):
     if arguments[0] in ("train", "sweep"):
-        pytest.importorskip("jaxlr.train.fitting")
+        pytest.importorskip("flax")
     assert main(arguments) == 2
     error = capsys.readouterr().err
     assert error.startswith("jaxlr: ")
@@ -261,7 +261,7 @@ def test_the_record_says_how_to_do_the_same_again(trained):
 
 
 def test_train_takes_a_schedule_that_listens(capsys):
-    pytest.importorskip("jaxlr.train.fitting")
+    pytest.importorskip("flax")
     lr = "reduce_on_plateau(linear_schedule(0, 4e-3, steps_per_epoch), monitor='validation_loss')"
     assert main(["train", *SMALL, "--schedule", lr]) == 0
     assert "reduce_on_plateau(schedule=linear_schedule(" in capsys.readouterr().out
@@ -269,7 +269,7 @@ def test_train_takes_a_schedule_that_listens(capsys):
 
 def test_several_seeds_have_a_mean_and_a_spread(capsys, tmp_path):
     """And a record that is replaced is named before."""
-    pytest.importorskip("jaxlr.train.fitting")
+    pytest.importorskip("flax")
     pytest.importorskip("matplotlib")
     several = "--seeds", "2", "--hold-out", "100", "--out", str(tmp_path)
     for error in ("", f"jaxlr: the record in {tmp_path} will be replaced\n"):
@@ -320,7 +320,7 @@ def test_a_sweep_of_diverged_runs_has_its_record(capsys, tmp_path):
 
 def test_a_diverged_run_is_one_line_and_a_status():
     """In a process of its own: a warning in the tests is an error."""
-    pytest.importorskip("jaxlr.train.fitting")
+    pytest.importorskip("flax")
     done = in_a_process("train", "--schedule", "constant_schedule(1e38)", *SMALL, encoding="utf-8")
     assert done.returncode == 1
     assert done.stderr.startswith("jaxlr: The loss became nan at step 1, ")
@@ -331,7 +331,7 @@ def test_a_diverged_run_is_one_line_and_a_status():
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 @pytest.mark.parametrize("keep", [True, False])
 def test_an_interrupted_run_leaves_one_line_and_goes_on(keep, tmp_path):
-    pytest.importorskip("jaxlr.train.fitting")
+    pytest.importorskip("flax")
     checkpoint = ["--checkpoint", str(tmp_path / "c")] if keep else []
     arguments = ["train", "--epochs", "100000", "--model", "mlp", *checkpoint]
     with subprocess.Popen(
@@ -352,7 +352,7 @@ def test_an_interrupted_run_leaves_one_line_and_goes_on(keep, tmp_path):
     ("package", "extra"), [("rich", "train"), ("flax", "train"), ("matplotlib", "plot")]
 )
 def test_an_extra_that_is_missing_is_named_first(package, extra, tmp_path):
-    pytest.importorskip("jaxlr.train.fitting")
+    pytest.importorskip("flax")
     code = f"import sys; sys.modules[{package!r}] = None; import jaxlr.cli as c; sys.exit(c.main())"
     command = [sys.executable, "-c", code, "train", "--out", str(tmp_path / "out")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

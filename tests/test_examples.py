@@ -10,7 +10,7 @@ import pytest
 
 EXAMPLES = pathlib.Path(__file__).parents[1] / "examples"
 
-pytest.importorskip("jaxlr.train.fit")
+pytest.importorskip("flax")
 pytest.importorskip("sklearn")
 
 

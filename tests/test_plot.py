@@ -194,7 +194,10 @@ def test_rates_of_many_sizes_have_a_logarithmic_axis(ax):
 
 
 def test_a_run_is_drawn_with_all_that_was_recorded():
-    history = pytest.importorskip("jaxlr.train.history").History()
+    pytest.importorskip("flax")
+    from jaxlr.train.history import History
+
+    history = History()
     names = "learning_rate", "loss", "accuracy", "gradient_norm"
     for epoch in (1, 2):
         steps = {name: np.linspace(1, 0.5, 10) for name in names}
