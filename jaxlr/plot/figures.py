@@ -20,13 +20,12 @@ _DASHES = ("-", "--", "-.", ":")
 
 
 def figure(panels: int = 1) -> "Figure":
-    """Returns an empty figure that belongs to no window, with so many panels.
+    """Returns an empty figure that pyplot does not know, to draw pictures for files on.
 
-    It needs no screen, and nothing keeps it once it is no longer used: draw many pictures for files
-    with it.
+    Nothing shows it, and nothing keeps it: a program may draw thousands.
 
     Args:
-      panels: the number of panels, which are ``figure.axes``.
+      panels: the number of panels; they are the ``axes`` of the figure.
 
     Raises:
       ImportError: if there is no matplotlib; it names the cure.
@@ -44,7 +43,7 @@ def figure(panels: int = 1) -> "Figure":
 
 
 def new_axes(panels: int = 1) -> "list[Axes]":
-    """The panels of a new figure of pyplot, which notebooks and ``pyplot.show`` show."""
+    """The panels of a new figure that notebooks and ``pyplot.show()`` show."""
     try:
         from matplotlib import pyplot
     except ImportError as error:
@@ -83,7 +82,7 @@ def save(
         raise ValueError(f"`path` must have an ending, such as '.png', got {os.fspath(path)!r}.")
     first: Any = picture[0] if isinstance(picture, Sequence) else picture
     with write_whole(path, "wb") as stream:
-        # What belongs to a panel or a part of a figure leads to the whole of it.
+        # Axes may be in a part of a figure; the figure of that is the whole.
         first.figure.figure.savefig(stream, format=kind, dpi=dpi)
 
 
