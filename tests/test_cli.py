@@ -120,14 +120,15 @@ def test_a_terminal_without_the_characters_gets_others():
 def test_core_packages_are_enough_to_look_and_draw():
     """Without any of the extras."""
     missing = "flax", "orbax", "rich", "matplotlib", "sklearn", "scipy.stats"
-    code = f"import sys; sys.modules.update(dict.fromkeys({missing!r})); from jaxlr.cli import main"
-    for arguments in (["list"], ["show", "step_decay(1, 9)"], ["sample", "step_decay(1, 9)"]):
-        done = subprocess.run(
-            [sys.executable, "-c", f"{code}; sys.exit(main({arguments!r}))"],
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        assert (done.returncode, done.stderr) == (0, "")
-        assert "step_decay" in done.stdout
+    commands = ["list"], ["show", "step_decay(1, 9)"], ["sample", "step_decay(1, 9)"]
+    code = (
+        f"import sys; sys.modules.update(dict.fromkeys({missing!r}))\n"
+        f"from jaxlr.cli import main; sys.exit(sum(map(main, {commands!r})))"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.count("step_decay(init_value=1, step_size=9") == 2
 
 
 def test_sample_prints_schedules_that_read_back(capsys):

@@ -16,7 +16,7 @@ __all__ = ["COLOURS", "add_legend", "colour_map", "figure", "new_axes", "save", 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 """Colours that people with any kind of colour blindness tell apart (Okabe and Ito)."""
 
-_DASHES = ("-", "--", "-.", ":")
+_DASHES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (8, 2, 1, 2, 1, 2)))
 
 
 def figure(panels: int = 1) -> "Figure":
@@ -87,7 +87,7 @@ def save(
 
 
 def style(index: int) -> dict[str, Any]:
-    """The colour and the dashes of one line; 28 differ."""
+    """The colour and the dashes of one line; 35 differ."""
     return {
         "color": COLOURS[index % len(COLOURS)],
         "linestyle": _DASHES[index % len(_DASHES)],
