@@ -117,6 +117,21 @@ def test_a_terminal_without_the_characters_gets_others():
     assert done.stdout.rstrip().endswith("+0 ~ 9 step")
 
 
+def test_output_may_be_closed(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", None)
+    for arguments in (["list"], ["show", "step_decay(1, 9)"]):
+        assert main(arguments) == 0
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no full device")
+def test_a_full_disk_is_one_line():
+    command = [sys.executable, "-m", "jaxlr", "list"]
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == "jaxlr: [Errno 28] No space left on device: 'standard output'\n"
+
+
 def test_core_packages_are_enough_to_look_and_draw():
     """Without any of the extras."""
     missing = "flax", "orbax", "rich", "matplotlib", "sklearn", "scipy.stats"

@@ -66,7 +66,7 @@ def add_to(add: Callable[..., argparse.ArgumentParser]) -> argparse.ArgumentPars
 
 def run(options: argparse.Namespace) -> int:
     """Trains under all schedules; writes what came of it, then prints it."""
-    from jaxlr.train.sweeping import sweep
+    from jaxlr.train import sweep
 
     keep = _keep(options.keep)
     job = job_of(options)
