@@ -40,7 +40,7 @@ from jax.typing import ArrayLike
 from jaxlr.batches import tables
 from jaxlr.batches.members import values_of_all
 from jaxlr.core import numbers, text
-from jaxlr.core.family import Parametric, same_tree
+from jaxlr.core.family import Parametric
 from jaxlr.core.schedule import Schedule
 from jaxlr.core.stacks import Layout, form, grouped, stacked
 
@@ -137,21 +137,6 @@ class Batch:
         self._arrays = arrays._arrays = numbers.float_dtype(), arrays
         return self
 
-    def _placed_as(self, sharding: Sharding, number: int) -> "Batch":
-        """The form that is evaluated, spread over so many devices; kept for the next time."""
-        if self._placed is None or self._placed[0] != sharding:
-            arrays = self.as_arrays()
-
-            def where(leaf: Any) -> Sharding:
-                # What has too few members is on each device as a whole.
-                if isinstance(sharding, NamedSharding) and np.shape(leaf)[0] % number:
-                    return NamedSharding(sharding.mesh, PartitionSpec())
-                return sharding
-
-            leaves, places = jax.tree.map(_whole, arrays), jax.tree.map(where, arrays)
-            self._placed = sharding, jax.device_put(leaves, places)
-        return self._placed[1]
-
     def __call__(self, count: ArrayLike) -> jax.Array:
         """Returns the values of all members: K of them for a count, K by T for T counts."""
         count = numbers.host_count(count)
@@ -162,7 +147,7 @@ class Batch:
         return len(self._layout.groups)
 
     def __iter__(self) -> Iterator[Schedule]:
-        stacks = jax.tree.map(_whole, self._stacks)
+        stacks = jax.tree.map(whole_rows, self._stacks)
         return (self._member(stacks, place) for place in range(len(self)))
 
     def _member(self, stacks: Sequence[Schedule], place: int) -> Schedule:
@@ -206,7 +191,9 @@ class Batch:
         return "\n".join([title, *tables.lines(self._rows_of_table(shown), shown)])
 
     def __eq__(self, other: object) -> bool:
-        return same_tree(self, other) if isinstance(other, Batch) else NotImplemented
+        if not isinstance(other, Batch):
+            return NotImplemented
+        return self._layout == other._layout and self._stacks == other._stacks
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -272,7 +259,7 @@ def _chosen(index: Any) -> Any:
 def _rows_of(stacks: Sequence[Schedule], rows: Mapping[int, Any]) -> Iterator[Schedule]:
     """Some rows of some stacks."""
     for group, places in rows.items():
-        yield jax.tree.map(lambda leaf, places=places: _whole(leaf)[places], stacks[group])
+        yield jax.tree.map(lambda leaf, places=places: whole_rows(leaf)[places], stacks[group])
 
 
 def _values(batch: Batch, count: Any) -> jax.Array:
@@ -404,12 +391,12 @@ def _have_one_form(leaf: Any) -> bool:
 
 
 def _item(leaf: Any, row: int) -> Any:
-    item = _whole(leaf)[row]
+    item = whole_rows(leaf)[row]
     # A Python number went in; one of float32 keeps its type, as it has fewer digits.
     return item.item() if isinstance(item, np.float64 | np.int64) else item
 
 
-def _whole(leaf: Any) -> Any:
+def whole_rows(leaf: Any) -> Any:
     """A leaf with all its rows on every device of a mesh of explicit axes, to choose from."""
     if not isinstance(leaf, jax.Array):
         return leaf
@@ -471,4 +458,4 @@ def _key_of_stack(schedules: Schedule, arrays: Schedule) -> Any:
 
 def _together(*leaves: Any) -> Any:
     """The rows of several leaves, one below the other."""
-    return numbers.namespace(*leaves).concatenate(list(map(_whole, leaves)))
+    return numbers.namespace(*leaves).concatenate(list(map(whole_rows, leaves)))
