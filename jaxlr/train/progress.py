@@ -5,6 +5,7 @@ something. So the time that epochs have taken so far says how far the one under 
 """
 
 import contextlib
+import os
 import sys
 import threading
 import time
@@ -28,14 +29,15 @@ _SECONDS_OF_SILENCE = 15.0
 def display(progress: bool, epochs: int, done: int) -> Iterator[Show]:
     """Yields a function that shows the row of an epoch, on standard error.
 
-    On a terminal there is a bar. Elsewhere there is a line for each epoch, and one now and then
-    while an epoch takes long.
+    On a terminal there is a bar. Elsewhere there is a line for each epoch, and one every 15 seconds
+    while an epoch takes longer.
     """
     if not progress or jax.process_index() != 0:
         yield lambda row: None
         return
     clock = Clock(epochs, done)
-    with _bar(clock) if sys.stderr.isatty() else _lines(clock) as show:
+    moves = sys.stderr.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")
+    with _bar(clock) if moves else _lines(clock) as show:
         yield show
 
 

@@ -662,10 +662,12 @@ def test_history_as_csv_and_table(tmp_path):
         history.to_csv(tmp_path / "other.csv", rows="batches")
     table = history.table()
     assert table.row_count == 3
-    assert [column.header for column in table.columns] == list(history.epochs)
-    narrow = Console(width=24, file=io.StringIO())
-    narrow.print(table)
-    assert "…" not in narrow.file.getvalue()
+    assert [str(column.header) for column in table.columns] == list(history.epochs)
+    narrow = Console(width=40, file=io.StringIO())
+    narrow.print(history.table(width=40))
+    lines = narrow.file.getvalue().splitlines()
+    assert f"{history.epochs['validation_loss'][-1]:.4g}" in lines[-1]
+    assert len(lines[-1]) <= 40
 
 
 def test_a_failed_csv_leaves_the_old_file(tmp_path):
