@@ -5,14 +5,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest -q -n auto
 
-.PHONY: help demo test test-x64 test-strict peers lint types bench clean
+.PHONY: help demo test test-x64 test-strict peers lowest newest package lint types hooks bench clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo   train on handwritten digits under a schedule; a table and a picture"
 	@echo "make test   all tests: as they are, in float64, and under strict promotion"
 	@echo "make peers  the values of PyTorch, Keras, Paddle and other libraries, which it installs"
-	@echo "make lint   style; make types: types; make bench: benchmarks; make clean: start afresh"
+	@echo "make lowest, make newest   core tests with the oldest and the newest versions that go together"
+	@echo "make package  wheel and sdist in dist/, tried in an environment of their own"
+	@echo "make lint   style; make types: types; make hooks: both before every commit"
+	@echo "make bench  benchmarks; make clean: start afresh"
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -49,6 +52,48 @@ $(VENV)/installed-peers: $(VENV)/installed constraints-peers.txt
 peers: $(VENV)/installed-peers
 	$(BIN)/python -m pytest -q tests/peers
 
+# The core tests need no extra. The lower bounds of the core dependencies are the versions here.
+LOWEST := .venv-lowest
+NEWEST := .venv-newest
+NEWEST_PYTHON ?= $(lastword $(PYTHON) $(foreach minor,11 12 13 14 15,$(shell command -v python3.$(minor))))
+CORE_TESTS := tests/test_adaptive.py tests/test_batch.py tests/test_compose.py tests/test_curves.py \
+	tests/test_schedule.py tests/test_schedules.py tests/test_text.py tests/test_units.py
+TEST_TOOLS := absl-py hypothesis mpmath pytest pytest-xdist scipy
+
+$(LOWEST)/installed: pyproject.toml
+	$(PYTHON) -m venv $(LOWEST)
+	$(LOWEST)/bin/python -m pip install --quiet $(TEST_TOOLS) --editable . \
+		$$($(LOWEST)/bin/python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies'])" | sed 's/>=/==/g')
+	@touch $@
+
+lowest: $(LOWEST)/installed
+	$(LOWEST)/bin/python -m pytest -q -n auto $(CORE_TESTS)
+
+$(NEWEST)/installed: pyproject.toml
+	$(NEWEST_PYTHON) -m venv $(NEWEST)
+	$(NEWEST)/bin/python -m pip install --quiet $(TEST_TOOLS) --editable ".[train,plot]"
+	@touch $@
+
+newest: $(NEWEST)/installed
+	$(NEWEST)/bin/python -m pytest -q -n auto $(CORE_TESTS)
+	$(NEWEST)/bin/jaxlr train --data digits --epochs 1 --out out/newest
+
+# `build` makes the wheel out of the sdist; the one in tree/ is made of the checkout.
+PACKAGE := .venv-package
+
+$(PACKAGE)/installed: constraints.txt
+	$(PYTHON) -m venv $(PACKAGE)
+	$(PACKAGE)/bin/python -m pip install --quiet --constraint constraints.txt build
+	@touch $@
+
+package: $(PACKAGE)/installed
+	rm -rf dist
+	$(PACKAGE)/bin/python -m build --outdir dist
+	$(PACKAGE)/bin/python -m build --wheel --outdir dist/tree
+	$(PYTHON) -m venv --clear $(PACKAGE)/empty
+	$(PACKAGE)/empty/bin/python -m pip install --quiet --constraint constraints.txt dist/*.whl
+	$(PACKAGE)/empty/bin/python .ci/check_package.py dist
+
 lint: $(VENV)/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -56,8 +101,12 @@ lint: $(VENV)/installed
 types: $(VENV)/installed
 	$(BIN)/mypy
 
+hooks: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet pre-commit
+	$(BIN)/pre-commit install
+
 bench: $(VENV)/installed
 	for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit; done
 
 clean:
-	rm -rf $(VENV) out .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(LOWEST) $(NEWEST) $(PACKAGE) dist out .pytest_cache .mypy_cache .ruff_cache

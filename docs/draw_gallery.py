@@ -13,7 +13,7 @@ import jax
 
 import jaxlr
 from jaxlr.files import write_whole
-from jaxlr.plot import plot_batch, plot_schedules, save
+from jaxlr.plot import figure, plot_batch, plot_schedules, save
 from jaxlr.search import random_schedules
 
 STEPS = 1000
@@ -206,7 +206,7 @@ def section(name: str) -> str:
 def draw_random_schedules(path: Path) -> None:
     """Draws the picture of docs/search.md."""
     batch = random_schedules(jax.random.key(0), 50, total_steps=STEPS, peak=1.0)
-    save(plot_batch(batch, STEPS), path, dpi=72)
+    save(plot_batch(batch, STEPS, ax=figure().axes[0]), path, dpi=72)
 
 
 def main() -> None:
@@ -219,7 +219,8 @@ def main() -> None:
     for name in names:
         schedules = [jaxlr.parse(text) for text in DRAWN[name]]
         labels = dict(zip(DRAWN[name], schedules, strict=True))
-        save(plot_schedules(labels, STEPS), folder / "gallery" / f"{name}.png", dpi=72)
+        picture = plot_schedules(labels, STEPS, ax=figure().axes[0])
+        save(picture, folder / "gallery" / f"{name}.png", dpi=72)
     draw_random_schedules(folder / "gallery" / "random_schedules.png")
     head = (
         "# Gallery\n\nEvery family over the first 1000 steps, drawn by `python "

@@ -279,7 +279,8 @@ def test_a_floor_limits_reductions_and_not_the_base():
     # Reduced to the floor, then the base goes to 0 and comes back below the floor by itself.
     expected = [1, 0.25, 0.125, 0, 0, 0, 0.125 * 0.125, 0.125 * 0.125]
     assert rates(lr, [3.0] * 8) == expected
-    assert rates(jaxlr.reduce_on_plateau(0.125, 0.5, 1, min_value=0.5), [3.0] * 3) == [0.125] * 3
+    with pytest.raises(ValueError, match="`min_value` must be below the rate, .* got 0.5 for"):
+        jaxlr.reduce_on_plateau(0.125, 0.5, 1, min_value=0.5)
 
 
 def test_small_reductions_are_left_out():
@@ -302,12 +303,28 @@ def test_only_its_own_keyword_is_heard():
     lr = jaxlr.reduce_on_plateau(1.0, 0.5, 1, monitor="validation_loss")
     state = lr.init()
     for _ in range(3):
+        state = lr.update(state, value=3.0)
+    with pytest.warns(UserWarning, match="`validation_loss` is None, which is no metric"):
         state = lr.update(state, value=3.0, validation_loss=None)
-    assert int(state.count) == 3
+    with pytest.warns(UserWarning, match="`validation_loss` is None, which is no metric"):
+        state = lr.observe(state, None)
+    assert int(state.count) == 4
     assert state.memory.best == np.inf
     for _ in range(2):
         state = lr.update(state, value=7.0, validation_loss=3.0)
     assert lr(state) == 0.5
+
+
+def test_a_metric_under_another_name_is_not_silently_ignored():
+    lr = jaxlr.reduce_on_plateau(1.0, 0.5, 1)
+    with pytest.warns(UserWarning, match="it waits for `value`, and there is only `loss`"):
+        lr.update(lr.init(), loss=3.0)
+    with pytest.raises(TypeError, match="`value` must be a number, got the string '3.0'"):
+        lr.update(lr.init(), value="3.0")
+
+
+def test_a_factor_of_0_goes_to_the_floor():
+    assert rates(jaxlr.reduce_on_plateau(1.0, 0.0, 1, min_value=0.25), [3.0] * 3) == [1, 0.25, 0.25]
 
 
 def test_greedy_raises_and_lowers():
@@ -434,7 +451,7 @@ def test_a_state_without_it_or_with_several_is_refused():
     ("arguments", "error", "message"),
     [
         ({"factor": 1.5}, ValueError, "`factor` must be from 0 to 1, got 1.5. Give a fraction"),
-        ({"factor": 0.0}, ValueError, "`factor` must be from 0 to 1, got 0"),
+        ({"factor": -0.5}, ValueError, "`factor` must be from 0 to 1, got -0.5"),
         (
             {"patience": 0},
             ValueError,
@@ -501,7 +518,9 @@ def test_traced_numbers_are_not_checked_and_stay_total():
 
 def test_a_rule_of_ones_own():
     @jaxlr.adaptive_schedule(start=lambda **_: {"last": jnp.inf})
-    def own_rule(memory, metric, scale, base, schedule: jaxlr.feedback.Base, drop: jaxlr.core.Fraction = 0.5):
+    def own_rule(
+        memory, metric, scale, base, schedule: jaxlr.feedback.Base, drop: jaxlr.core.Fraction = 0.5
+    ):
         return {"last": metric}, jnp.where(metric > memory["last"], scale * drop, scale)
 
     lr = own_rule(WARMUP, 0.25)

@@ -29,7 +29,7 @@ def test_evaluate_has_the_values_of_the_batch(tmp_path):
     assert isinstance(written, np.memmap)
     np.testing.assert_array_equal(written, expected)
     np.testing.assert_array_equal(np.load(tmp_path / "new" / "values.npy"), expected)
-    lr = CASES["cosine"]
+    lr = CASES["cosine_decay_schedule_2"]
     np.testing.assert_array_equal(
         jaxlr.evaluate(lr, COUNTS.reshape(2, -1)), lr(COUNTS.reshape(2, -1))
     )

@@ -181,27 +181,21 @@ class Batch:
         places = np.arange(len(self))[chosen]
         if len(places) == 0:
             raise IndexError(f"`index` must choose at least one member, got {index!r}.")
-        chosen = [places[self._layout.groups[places] == g] for g in range(len(self._stacks))]
+        groups = self._layout.groups[places]
+        used = list(dict.fromkeys(groups.tolist()))  # In the order in which they come first.
+        rows = {group: self._layout.rows[places[groups == group]] for group in used}
         columns = None if self._columns is None else self._rows_of_table(places)
-        some = Batch._make(
-            Layout(np.unique(self._layout.groups[places], return_inverse=True)[1]),
-            self._rows_of(self._stacks, chosen),
-            columns,
-        )
-        return (
-            some
-            if self._arrays is None
-            else some._keep_arrays(self._rows_of(self.as_arrays()._stacks, chosen))
-        )
+        layout = Layout([used.index(group) for group in groups.tolist()])
+        some = Batch._make(layout, _rows_of(self._stacks, rows), columns)
+        if self._arrays is not None:
+            some._keep_arrays(_rows_of(self.as_arrays()._stacks, rows))
+        return some
 
-    def _rows_of(
-        self, stacks: Sequence[Schedule], chosen: Sequence[np.ndarray[Any, Any]]
-    ) -> Iterator[Schedule]:
-        """The rows of some members of each stack; stacks of which there are none are left out."""
-        for schedules, places in zip(stacks, chosen, strict=True):
-            if len(places):
-                rows = self._layout.rows[places]
-                yield jax.tree.map(lambda leaf, rows=rows: _whole(leaf)[rows], schedules)
+    def plot(self, steps: int | None = None, *, ax: Any = None, **line: Any) -> Any:
+        """Draws the curves, and returns their axes; see :func:`jaxlr.plot.plot_schedules`."""
+        from jaxlr.plot import plot_schedules
+
+        return plot_schedules(self, steps, ax=ax, **line)
 
     def __repr__(self) -> str:
         title = f"Batch of {len(self)} schedules"
@@ -273,6 +267,12 @@ def _chosen(index: Any) -> Any:
     if places.ndim == 0:
         return places.item()
     return places if places.size else places.astype(int)
+
+
+def _rows_of(stacks: Sequence[Schedule], rows: Mapping[int, Any]) -> Iterator[Schedule]:
+    """Some rows of some stacks."""
+    for group, places in rows.items():
+        yield jax.tree.map(lambda leaf, places=places: _whole(leaf)[places], stacks[group])
 
 
 def _values(batch: Batch, count: Any) -> jax.Array:

@@ -62,7 +62,8 @@ def zipped(family: Callable[..., Schedule], /, **axes: Any) -> Batch:
       ValueError: if the lists are empty or not equally long, or what the family refuses.
 
     >>> import jaxlr
-    >>> jaxlr.batches.zipped(jaxlr.cosine_decay_schedule, init_value=[0.1, 0.2], decay_steps=[100, 50])
+    >>> jaxlr.batches.zipped(
+    ...     jaxlr.cosine_decay_schedule, init_value=[0.1, 0.2], decay_steps=[100, 50])
     Batch of 2 schedules
        init_value  decay_steps
     0  0.1         100

@@ -225,7 +225,7 @@ class Parametric:
         """Builds what :meth:`to_dict` described, with all checks."""
         made = text.from_dict(data, cls._constructors())
         if not isinstance(made, cls):
-            raise ValueError(f"`data` must describe a {cls.__name__}, got {data!r}.")
+            raise ValueError(f"`data` must describe a {cls.__name__}, got {text.brief(data)}.")
         return made
 
 

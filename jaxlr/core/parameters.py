@@ -130,7 +130,8 @@ class Number(Kind):
         if is_sequence(value):
             value = self._array_of(where, value)
         if isinstance(value, str):
-            raise TypeError(f"{where} must be a number, got the string {value!r}.{_meant(value)}")
+            meant = text.number_meant(value)
+            raise TypeError(f"{where} must be a number, got the string {value!r}.{meant}")
         if isinstance(value, bool) or not _is_numeric(value):
             expected = "a list of numbers" if self.axes else "a number or an array"
             raise TypeError(f"{where} must be {expected}, got {value!r}. {self.cure}")
@@ -178,16 +179,6 @@ class Number(Kind):
 
     def batch_axes(self, value: Any) -> int:
         return max((np.ndim(leaf) - self.axes for leaf in jax.tree.leaves(value)), default=0)
-
-
-def _meant(text: str) -> str:
-    """Which number a string was meant to be; YAML reads ``2e-5`` as one."""
-    try:
-        number = float(text)
-    except ValueError:
-        return ""
-    written = f"{number:g}" if math.isfinite(number) else text
-    return f" Give {written} without quotes; in YAML, a number such as 2e-5 is written 2.0e-5."
 
 
 @dataclass(frozen=True)

@@ -154,6 +154,12 @@ class Schedule(Arithmetic):
             )
         return _evaluate(self.as_arrays(), count)
 
+    def plot(self, steps: int | None = None, *, ax: Any = None, **line: Any) -> Any:
+        """Draws the curve, and returns its axes; see :func:`jaxlr.plot.plot_schedules`."""
+        from jaxlr.plot import plot_schedules
+
+        return plot_schedules(self, steps, ax=ax, **line)
+
 
 @compiled
 def _evaluate(self: Schedule, count: jax.Array) -> jax.Array:
@@ -199,7 +205,8 @@ def parse(text: str, kind: Any = Schedule, /, **numbers: float) -> Any:
     >>> jaxlr.parse("step_decay(0.1, total_steps // 3)", total_steps=90)
     step_decay(init_value=0.1, step_size=30, decay_rate=0.1, end_value=None)
     >>> jaxlr.parse("early_stopping(patience=3)", jaxlr.EarlyStopping)
-    early_stopping(monitor='validation_loss', mode='min', patience=3, min_delta=0.0)
+    early_stopping(monitor='validation_loss', mode='min', patience=3, min_delta=0.0, \
+baseline=None, begin=0)
 
     Args:
       text: the text.
@@ -211,7 +218,9 @@ def parse(text: str, kind: Any = Schedule, /, **numbers: float) -> Any:
       The schedule, or what else it is.
 
     Raises:
-      ValueError: if the text is anything else, or names no family; it says where and what.
+      ValueError: if the text is anything else, or names no family; it says where and what. So it
+        does if the text has more than a million characters or is nested more than 64 times.
+      TypeError: if a family does not take the arguments, as when it is called.
     """
     return read(text, kind, constructors(), numbers)
 

@@ -315,11 +315,6 @@ def _plateau(**parameters: Any) -> Plateau:
 
 
 def _check_plateau(*, schedule: Any, min_value: ArrayLike, **_: Any) -> None:
-    _refuse_floor(schedule, min_value)
-
-
-def _refuse_floor(schedule: Any, min_value: ArrayLike) -> None:
-    """Refuses a rule that could never reduce its constant rate."""
     if schedule.family.name != "constant_schedule":
         return
     rate = np.asarray(schedule.params["value"])
@@ -344,6 +339,7 @@ def reduce_on_plateau(
     threshold: Threshold = 1e-4,
     threshold_mode: ThresholdMode = "rel",
     cooldown: _Metrics = 0,
+    improves_in_cooldown: bool = True,
     min_value: NonNegative = 0.0,
     eps: NonNegative = 0.0,
     begin: Steps = 0,
@@ -364,6 +360,7 @@ def reduce_on_plateau(
       threshold_mode: ``"abs"`` for a difference; ``"rel"`` for a fraction of the absolute value of
         the best metric; ``"signed"`` for a fraction of the best metric itself.
       cooldown: the number of metrics after a reduction that do not count against patience.
+      improves_in_cooldown: whether one of these can be the best metric, to be beaten by others.
       min_value: no reduction goes below this value. The base schedule may, such as in a warm-up
         from 0; then nothing is reduced.
       eps: a reduction by no more than this is not made.
@@ -398,6 +395,7 @@ def reduce_on_plateau(
     * Keras has absolute thresholds, and the last metric of its cooldown counts again, so that a
       cooldown of 0 and 1 are the same; so are patience 0 and 1. If its first metric is NaN,
       no other is ever an improvement.
+    * Paddle is like PyTorch, but hears nothing within its cooldown.
     * optax's ``contrib.reduce_on_plateau`` has the same patience and cooldown, both thresholds at
       once, and the signed one; 0 as patience reduces at every improvement.
 
@@ -408,8 +406,9 @@ def reduce_on_plateau(
     stale = jnp.where(improved | (memory.pause > 0), 0, memory.stale + 1)
     reduces = stale >= patience
     lower = _unless_tiny(scale, _reduced(scale, factor, _as_scale(min_value, base)), base, eps)
+    hears = improves_in_cooldown | (memory.pause == 0)
     return Plateau(
-        best=jnp.where(improved, metric, memory.best),
+        best=jnp.where(improved & hears, metric, memory.best),
         stale=jnp.where(reduces, 0, stale),
         pause=jnp.where(reduces, cooldown, jnp.maximum(memory.pause - 1, 0)),
     ), jnp.where(reduces, lower, scale)
@@ -441,8 +440,7 @@ def _greedy(*, window_size: int, **parameters: Any) -> Greedy:
     return Greedy(none_yet(), zero, zero, zero, recent, zero)
 
 
-def _check_greedy(*, schedule: Any, min_value: ArrayLike, max_value: ArrayLike, **_: Any) -> None:
-    _refuse_floor(schedule, min_value)
+def _check_greedy(*, min_value: ArrayLike, max_value: ArrayLike, **_: Any) -> None:
     low, high = np.asarray(min_value), np.asarray(max_value)
     if np.any(low > high):
         raise ValueError(f"`min_value` must not be above `max_value`, got {low} and {high}.")

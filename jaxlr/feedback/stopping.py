@@ -15,7 +15,7 @@ right after an improvement ``watch.stale`` is 0.
 """
 
 from collections.abc import Callable
-from typing import Any, Concatenate, NamedTuple, ParamSpec
+from typing import Annotated, Any, Concatenate, NamedTuple, ParamSpec
 
 import jax
 import jax.numpy as jnp
@@ -23,11 +23,14 @@ from jax.typing import ArrayLike
 
 from jaxlr.core.family import Constructor, Parametric, constructor_of
 from jaxlr.core.numbers import as_float
+from jaxlr.core.parameters import Value, Whole
 from jaxlr.feedback.improvement import Mode, Patience, Threshold, improves, none_yet
 
 __all__ = ["EarlyStopping", "Watch", "early_stopping"]
 
 P = ParamSpec("P")
+
+_Values = Annotated[ArrayLike, Whole("Values", "Give a number of values.", least=0.0)]
 
 
 class Watch(NamedTuple):
@@ -36,8 +39,8 @@ class Watch(NamedTuple):
     Attributes:
       seen: the number of values.
       best: the best value; infinite before there is one.
-      stale: the number of values since then, or since the beginning. It is 0 right after an
-        improvement.
+      stale: the number of values since the last improvement, or since the beginning. It is 0 right
+        after one. Where the rule has a baseline, an improvement must beat that too to count.
       stopped: whether patience has been over.
     """
 
@@ -93,6 +96,8 @@ def early_stopping(
     mode: Mode = "min",
     patience: Patience = 5,
     min_delta: Threshold = 0.0,
+    baseline: Value | None = None,
+    begin: _Values = 0,
 ) -> Watch:
     """Stops training when a metric has not improved for some time.
 
@@ -104,6 +109,9 @@ def early_stopping(
       mode: ``"min"`` if less is better, ``"max"`` if more is.
       patience: the number of values in a row without improvement at which to stop, at least 1.
       min_delta: an improvement is a change by more than this.
+      baseline: a value to beat; None is any. An improvement that does not beat it, too, by more
+        than ``min_delta`` does not start the counting of ``patience`` anew.
+      begin: the number of values at the start that are not looked at.
 
     Returns:
       The rule, with ``init()``, ``update(watch, value)`` and ``stops(watch)``.
@@ -126,7 +134,11 @@ def early_stopping(
       Prechelt, `Early Stopping - But When? <https://doi.org/10.1007/3-540-49430-8_3>`_, 1998; the
       names are those of ``keras.callbacks.EarlyStopping``
     """
-    improved = improves(value, watch.best, min_delta, mode, "abs")
-    stale = jnp.where(improved, 0, watch.stale + 1)
-    best = jnp.where(improved, as_float(value), watch.best)
-    return Watch(watch.seen + 1, best, stale, watch.stopped | (stale >= patience))
+    improved = proven = improves(value, watch.best, min_delta, mode, "abs")
+    if baseline is not None:
+        proven &= improves(value, jnp.asarray(as_float(baseline)), min_delta, mode, "abs")
+    looked_at = watch.seen >= begin
+    stale = jnp.where(looked_at & ~proven, watch.stale + 1, 0)
+    best = jnp.where(looked_at & improved, as_float(value), watch.best)
+    stops = ~improved & (stale >= patience)
+    return Watch(watch.seen + 1, best, stale, watch.stopped | stops)

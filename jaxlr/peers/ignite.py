@@ -9,14 +9,27 @@ piecewise_curve_schedule(knots=[10, 20], values=[0.5, 0.45], curve=linear())
 """
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 import numpy as np
-from jax.typing import ArrayLike
 
 from jaxlr.compose import join_schedules, repeat_schedule, wrap
+from jaxlr.compose.wrapping import AnySchedule, Pieces
+from jaxlr.core.numbers import known, on_host
+from jaxlr.core.parameters import Kind, NonNegative, Number, Positive, Steps, Whole
 from jaxlr.core.schedule import Schedule
-from jaxlr.curves import Shape
+from jaxlr.feedback.adaptive import AdaptiveSchedule
+from jaxlr.peers import torch
+from jaxlr.peers.arguments import (
+    Base,
+    Function,
+    Lengths,
+    Period,
+    Rate,
+    constructor,
+    is_zero,
+)
 from jaxlr.schedules import (
     cyclic_schedule,
     exponential_decay,
@@ -31,118 +44,199 @@ __all__ = [
     "ConcatScheduler",
     "CosineAnnealingScheduler",
     "ExpStateScheduler",
+    "LRScheduler",
     "LambdaStateScheduler",
     "LinearCyclicalScheduler",
     "MultiStepStateScheduler",
+    "ParamGroupScheduler",
     "PiecewiseLinear",
     "PiecewiseLinearStateScheduler",
+    "ReduceLROnPlateauScheduler",
     "StepStateScheduler",
     "create_lr_scheduler_with_warmup",
 ]
 
 
+class _Points(Kind):
+    """Pairs of a milestone and a value, in one list."""
+
+    def store(self, where: str, value: Any) -> Any:
+        if not isinstance(value, list) or not all(
+            isinstance(pair, list) and len(pair) == 2 for pair in value
+        ):
+            raise TypeError(f"{where} must be a list of milestones and values, got {value!r}.")
+        if not value:
+            raise ValueError(f"{where} must have one milestone at least, got {value!r}.")
+        milestones, values = zip(*value, strict=True)
+        lengths = Number("Milestones", "Milestones are in steps.", least=0.0, counted=True)
+        for kind, numbers in ((lengths, milestones), (Number(), values)):
+            for number in numbers:
+                kind.store(where, number)
+                if known(number):
+                    kind.check(where, number)
+        return milestones, values
+
+
+Points = Annotated[Sequence[tuple[Any, Any]], _Points()]
+
+
+@constructor
 def LinearCyclicalScheduler(
-    start_value: ArrayLike,
-    end_value: ArrayLike,
-    cycle_size: int,
-    cycle_mult: float = 1.0,
-    start_value_mult: float = 1.0,
-    end_value_mult: float = 1.0,
-    warmup_duration: int = 0,
+    start_value: Rate,
+    end_value: Rate,
+    cycle_size: Period,
+    cycle_mult: Positive = 1.0,
+    start_value_mult: Positive = 1.0,
+    end_value_mult: Positive = 1.0,
+    warmup_duration: Steps = 0,
     monotonic: bool = False,
 ) -> Schedule:
     """Lines from one value to another and back, again and again: :func:`jaxlr.cyclic_schedule`.
 
-    With ``monotonic`` a cycle is only the way there, as in :func:`CosineAnnealingScheduler`; so it
-    is with ``warmup_duration``. Where cycles grow or values change it is
-    :func:`jaxlr.repeat_schedule`.
+    With ``monotonic`` a cycle is only the way there, as in :func:`CosineAnnealingScheduler`, whose
+    other arguments it has too. Then, or where cycles grow or values change, it is
+    :func:`jaxlr.repeat_schedule` or :func:`jaxlr.piecewise_curve_schedule`. With
+    ``warmup_duration`` it is monotonic; Ignite asks for both.
     """
+    one_way = monotonic or not is_zero(warmup_duration)
     multipliers = cycle_mult, start_value_mult, end_value_mult
-    if monotonic or warmup_duration:
-        fall = _fall("linear", cycle_size, warmup_duration)
-        return _repeated(fall, start_value, end_value, cycle_size + warmup_duration, *multipliers)
-    if multipliers == (1.0, 1.0, 1.0):
+    if not one_way and on_host(*multipliers) and multipliers == (1.0, 1.0, 1.0):
         return cyclic_schedule(start_value, end_value, cycle_size / 2)
-
-    def triangle(start: ArrayLike, end: ArrayLike, _: ArrayLike) -> Schedule:
-        return cyclic_schedule(start, end, cycle_size / 2)
-
-    return _repeated(triangle, start_value, end_value, cycle_size, *multipliers)
-
-
-def CosineAnnealingScheduler(
-    start_value: ArrayLike,
-    end_value: ArrayLike,
-    cycle_size: int,
-    cycle_mult: float = 1.0,
-    start_value_mult: float = 1.0,
-    end_value_mult: float = 1.0,
-    warmup_duration: int = 0,
-) -> Schedule:
-    """Half cosine waves from one value to another, again and again: :func:`jaxlr.repeat_schedule`.
-
-    Each cycle is ``cycle_mult`` times as long as the one before, and its values are
-    ``start_value_mult`` and ``end_value_mult`` times those. Ignite rounds a length down; here a
-    cycle may begin between two steps. In ``warmup_duration`` steps at the end of a cycle a line
-    leads to the begin of the next.
-    """
-    return _repeated(
-        _fall("cosine", cycle_size, warmup_duration),
-        start_value,
-        end_value,
-        cycle_size + warmup_duration,
-        cycle_mult,
-        start_value_mult,
-        end_value_mult,
+    return _cycles(
+        "linear", start_value, end_value, cycle_size, warmup_duration, *multipliers, one_way
     )
 
 
-_OneCycle = Callable[[ArrayLike, ArrayLike, ArrayLike], Schedule]
-"""A cycle from its start value, its end value, and the next start value."""
-
-
-def _fall(curve: Shape, cycle_size: int, warmup_duration: int) -> _OneCycle:
-    def fall(start: ArrayLike, end: ArrayLike, following: ArrayLike) -> Schedule:
-        way = transition_schedule(start, end, cycle_size, curve)
-        if not warmup_duration:
-            return way
-        return join_schedules([way, linear_schedule(end, following, warmup_duration)], [cycle_size])
-
-    return fall
-
-
-def _repeated(
-    one: _OneCycle,
-    start: ArrayLike,
-    end: ArrayLike,
-    period: int,
-    cycle_mult: float,
-    start_mult: float,
-    end_mult: float,
+@constructor
+def CosineAnnealingScheduler(
+    start_value: Rate,
+    end_value: Rate,
+    cycle_size: Period,
+    cycle_mult: Positive = 1.0,
+    start_value_mult: Positive = 1.0,
+    end_value_mult: Positive = 1.0,
+    warmup_duration: Steps = 0,
 ) -> Schedule:
-    t_mul = None if cycle_mult == 1.0 else cycle_mult
-    if start_mult == end_mult:
-        return repeat_schedule(one(start, end, start * start_mult), period, t_mul, start_mult)
-    starts = repeat_schedule(one(start, 0.0, start * start_mult), period, t_mul, start_mult)
-    return starts + repeat_schedule(one(0.0, end, 0.0), period, t_mul, end_mult)
+    """Half cosine waves from one value to another, again and again: :func:`jaxlr.repeat_schedule`.
+
+    Each cycle is ``cycle_mult`` times as long as the one before, rounded down, and its values are
+    ``start_value_mult`` and ``end_value_mult`` times those; where lengths change the cycles are
+    :func:`jaxlr.piecewise_curve_schedule`. In ``warmup_duration`` steps at the end of a cycle a
+    line leads to the begin of the next.
+    """
+    return _cycles(
+        "cosine",
+        start_value,
+        end_value,
+        cycle_size,
+        warmup_duration,
+        cycle_mult,
+        start_value_mult,
+        end_value_mult,
+        one_way=True,
+    )
 
 
-def PiecewiseLinear(milestones_values: Sequence[tuple[ArrayLike, ArrayLike]]) -> Schedule:
+def _cycles(
+    curve: str,
+    start: Any,
+    end: Any,
+    size: Any,
+    warmup: Any,
+    size_mult: Any,
+    start_mult: Any,
+    end_mult: Any,
+    one_way: bool,
+) -> Schedule:
+    """Cycles of a curve there, and back again or, after it, to the next start along a line."""
+    if on_host(start, end, size, warmup, size_mult, start_mult, end_mult):
+        changed = int(size * size_mult), int(warmup * size_mult)
+        if changed != (size, warmup):
+            return _changing_cycles(
+                curve, start, end, size, warmup, size_mult, start_mult, end_mult, one_way
+            )
+
+    def one(start: Any, end: Any, following: Any) -> Schedule:
+        if not one_way:
+            return cyclic_schedule(start, end, size / 2)
+        way = transition_schedule(start, end, size, curve)
+        if is_zero(warmup):
+            return way
+        return join_schedules([way, linear_schedule(end, following, warmup)], [size])
+
+    period = size + warmup
+    growth = None if on_host(size_mult) else size_mult
+    following = start * start_mult
+    if on_host(start_mult, end_mult) and start_mult == end_mult:
+        return repeat_schedule(one(start, end, following), period, growth, start_mult)
+    starts = repeat_schedule(one(start, 0.0, following), period, growth, start_mult)
+    return starts + repeat_schedule(one(0.0, end, 0.0), period, growth, end_mult)
+
+
+def _changing_cycles(
+    curve: str,
+    start: Any,
+    end: Any,
+    size: Any,
+    warmup: Any,
+    size_mult: Any,
+    start_mult: Any,
+    end_mult: Any,
+    one_way: bool,
+) -> Schedule:
+    """All cycles up to the last count, point for point."""
+    most = np.finfo(np.float32).max
+    begin, apart = 0, curve != "linear" and warmup > 0
+    ways: list[tuple[Any, Any]] = []
+    lines: list[tuple[Any, Any]] = []
+    while begin < 2**31 and size >= 1:
+        top = begin + size
+        ways += [(begin, start), (top, end)]
+        if not one_way:
+            ways[-1:] = [(begin + size / 2, end), (top, start)]
+        start = np.clip(start * start_mult, -most, most)
+        rise = [(top, end), (top + warmup, start)]
+        if apart:  # Two curves in turn are a sum, where either is 0 in the turn of the other.
+            lines += [(begin, 0.0), (top, 0.0), *rise]
+            ways += [(at, 0.0) for at, _ in rise]
+        elif warmup:
+            ways += rise
+        end = np.clip(end * end_mult, -most, most)
+        begin = top + warmup
+        size, warmup = int(size * size_mult), int(warmup * size_mult)
+    schedule = _through(ways, curve)
+    return schedule + _through(lines, "linear") if apart else schedule
+
+
+def _through(points: Sequence[tuple[Any, Any]], curve: str) -> Schedule:
+    knots, values = zip(*points, strict=True)
+    return piecewise_curve_schedule(knots, values, curve)
+
+
+@constructor
+def PiecewiseLinear(milestones_values: Points) -> Schedule:
     """Lines through given points: :func:`jaxlr.piecewise_curve_schedule`."""
-    milestones, values = zip(*milestones_values, strict=True)
+    milestones, values = milestones_values
     return piecewise_curve_schedule(milestones, values)
 
 
-def ConcatScheduler(schedulers: Sequence[Schedule], durations: Sequence[int]) -> Schedule:
+@constructor
+def ConcatScheduler(schedulers: Pieces, durations: Lengths) -> Schedule:
     """One schedule after another, each from its own step 0: :func:`jaxlr.join_schedules`."""
+    if len(schedulers) != len(durations) + 1:
+        raise ValueError(
+            f"`durations` must be one fewer than `schedulers`, got {len(durations)} and "
+            f"{len(schedulers)}. The last goes on for ever."
+        )
     return join_schedules(schedulers, list(itertools.accumulate(durations)))
 
 
+@constructor
 def create_lr_scheduler_with_warmup(
-    lr_scheduler: Schedule,
-    warmup_start_value: ArrayLike,
-    warmup_duration: int,
-    warmup_end_value: ArrayLike | None = None,
+    lr_scheduler: AnySchedule,
+    warmup_start_value: Rate,
+    warmup_duration: Annotated[int, Whole("Count", "A line has two ends.", least=2.0)],
+    warmup_end_value: Rate | None = None,
 ) -> Schedule:
     """A line, then a schedule from its own step 0: :func:`jaxlr.join_schedules`.
 
@@ -156,32 +250,80 @@ def create_lr_scheduler_with_warmup(
     return join_schedules([warmup, lr_scheduler], [warmup_duration - shared])
 
 
-def ExpStateScheduler(initial_value: ArrayLike, gamma: ArrayLike) -> Schedule:
+@constructor
+def LRScheduler(lr_scheduler: AnySchedule) -> Schedule:
+    """The schedule itself, such as one of :mod:`jaxlr.peers.torch`: there is nothing to wrap."""
+    return lr_scheduler  # type: ignore[return-value]
+
+
+@constructor
+def ParamGroupScheduler(
+    schedulers: Pieces, names: Sequence[str] | None = None
+) -> dict[Any, Schedule]:
+    """The schedule of each group of parameters, by its name or its number.
+
+    An optimizer has one schedule, so there is one for each group, and ``optax.partition`` joins
+    them:
+
+    >>> import optax
+    >>> from jaxlr.peers import ignite
+    >>> rates = ignite.ParamGroupScheduler(
+    ...     [ignite.PiecewiseLinear([(0, 0.1), (90, 0.0)]), ignite.ExpStateScheduler(0.5, 0.9)],
+    ...     names=["body", "head"])
+    >>> optimizer = optax.partition(
+    ...     {name: optax.sgd(rate) for name, rate in rates.items()},
+    ...     param_labels={"body": "body", "head": "head"})
+    """
+    keys: Sequence[Any] = range(len(schedulers)) if names is None else names
+    if len(keys) != len(schedulers) or len(set(keys)) != len(keys):
+        raise ValueError(
+            f"`names` must be another one for each of the `schedulers`, got {names!r} for "
+            f"{len(schedulers)} of them."
+        )
+    return dict(zip(keys, schedulers, strict=True))
+
+
+@constructor
+def ReduceLROnPlateauScheduler(
+    lr: Base, metric_name: str, **scheduler_kwargs: Any
+) -> AdaptiveSchedule:
+    """:func:`jaxlr.peers.torch.ReduceLROnPlateau`, whose arguments it takes.
+
+    It hears the keyword ``metric_name``. Ignite leaves ``min_lr`` out unless there is a
+    ``param_group_index``; here it holds.
+    """
+    plateau = torch.ReduceLROnPlateau(lr, **scheduler_kwargs)
+    return plateau.replace(monitor=metric_name)
+
+
+@constructor
+def ExpStateScheduler(initial_value: Rate, gamma: NonNegative) -> Schedule:
     """Multiplication by ``gamma`` at every step: :func:`jaxlr.exponential_decay`."""
     return exponential_decay(initial_value, 1, gamma)
 
 
-def StepStateScheduler(
-    initial_value: ArrayLike, gamma: ArrayLike, step_size: ArrayLike
-) -> Schedule:
+@constructor
+def StepStateScheduler(initial_value: Rate, gamma: NonNegative, step_size: Period) -> Schedule:
     """Multiplication by ``gamma`` at every ``step_size``-th step: :func:`jaxlr.step_decay`."""
     return step_decay(initial_value, step_size, gamma)
 
 
+@constructor
 def MultiStepStateScheduler(
-    initial_value: ArrayLike, gamma: ArrayLike, milestones: Sequence[ArrayLike]
+    initial_value: Rate, gamma: NonNegative, milestones: Lengths
 ) -> Schedule:
     """Multiplication by ``gamma`` at each milestone: :func:`jaxlr.multistep_decay`."""
     return multistep_decay(initial_value, milestones, gamma)
 
 
-def PiecewiseLinearStateScheduler(
-    milestones_values: Sequence[tuple[ArrayLike, ArrayLike]],
-) -> Schedule:
+@constructor
+def PiecewiseLinearStateScheduler(milestones_values: Points) -> Schedule:
     """Lines through given points, as :func:`PiecewiseLinear`."""
-    return PiecewiseLinear(milestones_values)
+    milestones, values = milestones_values
+    return piecewise_curve_schedule(milestones, values)
 
 
-def LambdaStateScheduler(lambda_obj: Callable[[ArrayLike], ArrayLike]) -> Schedule:
+@constructor
+def LambdaStateScheduler(lambda_obj: Function) -> Schedule:
     """A function of the step, which must work on traced counts: :func:`jaxlr.wrap`."""
     return wrap(lambda_obj)

@@ -2,7 +2,8 @@
 
 ``lr`` stands for the optimizer. A step is what MMEngine counts, an epoch or an update. A scheduler
 acts from step ``begin`` to step ``end - 1``: before, the rate is ``lr``, and after, it stays as it
-is. Those whose length is ``end - begin`` reach their last value at step ``end - 1``.
+is. Those whose length is ``end - begin`` reach their last value at step ``end - 1``. Those of a
+momentum have a momentum for ``lr``, and are the same otherwise.
 
 >>> from jaxlr.peers import mmengine
 >>> mmengine.LinearLR(0.1, start_factor=0.01, end=501)
@@ -21,16 +22,26 @@ others, which are these schedulers for an ``lr`` of 1:
 """
 
 import itertools
-from collections.abc import Sequence
 from typing import Any, Literal
 
-import numpy as np
-from jax.typing import ArrayLike
-
 from jaxlr.compose import join_schedules
-from jaxlr.core.numbers import known
+from jaxlr.core.numbers import on_host
+from jaxlr.core.parameters import Fraction, NonNegative, Positive, Steps, Value
 from jaxlr.core.schedule import Schedule
+from jaxlr.feedback.adaptive import AdaptiveSchedule
 from jaxlr.peers import torch
+from jaxlr.peers.arguments import (
+    Base,
+    Lengths,
+    Metrics,
+    Period,
+    Rate,
+    Rates,
+    constructor,
+    is_zero,
+    renamed,
+)
+from jaxlr.peers.phases import held
 from jaxlr.schedules import (
     constant_schedule,
     cosine_decay_schedule,
@@ -45,86 +56,101 @@ from jaxlr.schedules import (
 
 __all__ = [
     "ConstantLR",
+    "ConstantMomentum",
     "CosineAnnealingLR",
+    "CosineAnnealingMomentum",
     "CosineRestartLR",
+    "CosineRestartMomentum",
     "ExponentialLR",
+    "ExponentialMomentum",
     "LinearLR",
+    "LinearMomentum",
     "MultiStepLR",
+    "MultiStepMomentum",
     "OneCycleLR",
     "PolyLR",
+    "PolyMomentum",
+    "ReduceOnPlateauLR",
+    "ReduceOnPlateauMomentum",
     "StepLR",
+    "StepMomentum",
 ]
 
 
+@constructor
 def StepLR(
-    lr: ArrayLike,
-    step_size: ArrayLike,
-    gamma: ArrayLike = 0.1,
-    begin: int = 0,
-    end: int | None = None,
+    lr: Rate,
+    step_size: Period,
+    gamma: NonNegative = 0.1,
+    begin: Steps = 0,
+    end: Steps | None = None,
 ) -> Schedule:
     """Multiplication by ``gamma`` at every ``step_size``-th step: :func:`jaxlr.step_decay`."""
     return _window(lr, step_decay(lr, step_size, gamma), begin, end)
 
 
+@constructor
 def MultiStepLR(
-    lr: ArrayLike,
-    milestones: Sequence[ArrayLike],
-    gamma: ArrayLike = 0.1,
-    begin: int = 0,
-    end: int | None = None,
+    lr: Rate,
+    milestones: Lengths,
+    gamma: NonNegative = 0.1,
+    begin: Steps = 0,
+    end: Steps | None = None,
 ) -> Schedule:
     """Multiplication by ``gamma`` at each milestone: :func:`jaxlr.multistep_decay`."""
     return _window(lr, multistep_decay(lr, milestones, gamma), begin, end)
 
 
+@constructor
 def ExponentialLR(
-    lr: ArrayLike, gamma: ArrayLike, begin: int = 0, end: int | None = None
+    lr: Rate, gamma: NonNegative, begin: Steps = 0, end: Steps | None = None
 ) -> Schedule:
     """Multiplication by ``gamma`` at every step: :func:`jaxlr.exponential_decay`."""
     return _window(lr, exponential_decay(lr, 1, gamma), begin, end)
 
 
-def ConstantLR(
-    lr: ArrayLike, factor: ArrayLike = 1.0 / 3.0, *, begin: int = 0, end: int
-) -> Schedule:
+@constructor
+def ConstantLR(lr: Rate, factor: Value = 1.0 / 3.0, *, begin: Steps = 0, end: Steps) -> Schedule:
     """``factor * lr`` up to step ``end - 2``, then ``lr``: it is not constant."""
     steps = _length(begin, end)
     return _window(lr, piecewise_constant_values_schedule([steps], [lr * factor, lr]), begin)
 
 
+@constructor
 def LinearLR(
-    lr: ArrayLike,
-    start_factor: ArrayLike = 1.0 / 3.0,
-    end_factor: ArrayLike = 1.0,
+    lr: Rate,
+    start_factor: Value = 1.0 / 3.0,
+    end_factor: Value = 1.0,
     *,
-    begin: int = 0,
-    end: int,
+    begin: Steps = 0,
+    end: Steps,
 ) -> Schedule:
     """A line between two multiples of ``lr``: :func:`jaxlr.linear_schedule`."""
     steps = _length(begin, end)
     return _window(lr, linear_schedule(lr * start_factor, lr * end_factor, steps), begin)
 
 
+@constructor
 def PolyLR(
-    lr: ArrayLike,
-    eta_min: ArrayLike = 0.0,
-    power: ArrayLike = 1.0,
+    lr: Rate,
+    eta_min: Rate = 0.0,
+    power: NonNegative = 1.0,
     *,
-    begin: int = 0,
-    end: int,
+    begin: Steps = 0,
+    end: Steps,
 ) -> Schedule:
     """A power of the time that remains: :func:`jaxlr.polynomial_schedule`."""
     return _window(lr, polynomial_schedule(lr, eta_min, power, _length(begin, end)), begin)
 
 
+@constructor
 def CosineAnnealingLR(
-    lr: ArrayLike,
-    T_max: int | None = None,
-    eta_min: ArrayLike | None = None,
-    begin: int = 0,
-    end: int | None = None,
-    eta_min_ratio: ArrayLike | None = None,
+    lr: Rate,
+    T_max: Period | None = None,
+    eta_min: Rate | None = None,
+    begin: Steps = 0,
+    end: Steps | None = None,
+    eta_min_ratio: Value | None = None,
     periodic: bool = False,
 ) -> Schedule:
     """Half a cosine wave from ``lr`` to ``eta_min``, or to ``eta_min_ratio * lr``.
@@ -133,49 +159,57 @@ def CosineAnnealingLR(
     ``end`` it holds ``eta_min``, where MMEngine rises again, as here with ``periodic``.
     """
     steps = _length(begin, end) + 1 if T_max is None else T_max
-    if eta_min_ratio is None:
-        wave = torch.CosineAnnealingLR(lr, steps, _or_zero(eta_min), periodic)
-    elif periodic:
-        wave = torch.CosineAnnealingLR(lr, steps, lr * eta_min_ratio, periodic)
+    floor = _floor(lr, eta_min, eta_min_ratio)
+    if eta_min_ratio is None or periodic:
+        wave = torch.CosineAnnealingLR(lr, steps, floor, periodic)
     else:
         wave = cosine_decay_schedule(lr, steps, eta_min_ratio)
     return _window(lr, wave, begin, end)
 
 
+@constructor
 def CosineRestartLR(
-    lr: ArrayLike,
-    periods: Sequence[int],
-    restart_weights: Sequence[ArrayLike] = (1,),
-    eta_min: ArrayLike | None = None,
-    eta_min_ratio: ArrayLike | None = None,
-    begin: int = 0,
-    end: int | None = None,
+    lr: Rate,
+    periods: Lengths,
+    restart_weights: Rates = (1,),
+    eta_min: Rate | None = None,
+    eta_min_ratio: Value | None = None,
+    begin: Steps = 0,
+    end: Steps | None = None,
 ) -> Schedule:
     """Half cosine waves of given lengths, from given multiples of ``lr``.
 
     Each is :func:`jaxlr.transition_schedule`. After the last MMEngine stays a step before
     ``eta_min``.
     """
-    floor = _or_zero(eta_min) if eta_min_ratio is None else lr * eta_min_ratio
+    if len(periods) != len(restart_weights) or not len(periods):
+        raise ValueError(
+            f"`restart_weights` must have one number for each of the `periods`, got "
+            f"{len(restart_weights)} and {len(periods)}."
+        )
+    floor = _floor(lr, eta_min, eta_min_ratio)
     waves = [
         transition_schedule(lr * weight, floor, period, "cosine")
         for weight, period in zip(restart_weights, periods, strict=True)
     ]
     *starts, stop = itertools.accumulate(periods)
-    last = begin + stop if end is None else min(begin + stop, end)
-    return _window(lr, join_schedules(waves, starts), begin, last)
+    last: Any = begin + stop
+    return _window(
+        lr, join_schedules(waves, starts), begin, last if end is None else min(last, end)
+    )
 
 
+@constructor
 def OneCycleLR(
-    eta_max: ArrayLike,
-    total_steps: int | None = None,
-    pct_start: ArrayLike = 0.3,
-    anneal_strategy: Literal["cos", "linear"] = "cos",
-    div_factor: ArrayLike = 25.0,
-    final_div_factor: ArrayLike = 1e4,
+    eta_max: Rate,
+    total_steps: Period | None = None,
+    pct_start: Fraction = 0.3,
+    anneal_strategy: torch.Anneal = "cos",
+    div_factor: Positive = 25.0,
+    final_div_factor: Positive = 1e4,
     three_phase: bool = False,
-    begin: int = 0,
-    end: int | None = None,
+    begin: Steps = 0,
+    end: Steps | None = None,
 ) -> Schedule:
     """Up to ``eta_max`` and down to nearly nothing, as :func:`jaxlr.peers.torch.OneCycleLR`.
 
@@ -194,26 +228,69 @@ def OneCycleLR(
     return _window(eta_max / div_factor, cycle, begin)
 
 
-def _or_zero(value: ArrayLike | None) -> ArrayLike:
-    return 0.0 if value is None else value
+@constructor
+def ReduceOnPlateauLR(
+    lr: Base,
+    monitor: str = "loss",
+    rule: Literal["less", "greater"] = "less",
+    factor: NonNegative = 0.1,
+    patience: Metrics = 10,
+    threshold: NonNegative = 1e-4,
+    threshold_rule: Literal["rel", "abs"] = "rel",
+    cooldown: Metrics = 0,
+    min_value: Rate = 0.0,
+    eps: NonNegative = 1e-8,
+    begin: Steps = 0,
+) -> AdaptiveSchedule:
+    """A factor for each time that a metric has stalled: :func:`jaxlr.reduce_on_plateau`.
+
+    It is :func:`jaxlr.peers.torch.ReduceLROnPlateau`, which hears the keyword ``monitor`` from step
+    ``begin`` on; there is no ``end``.
+    """
+    plateau = torch.ReduceLROnPlateau(
+        lr,
+        "min" if rule == "less" else "max",
+        factor,
+        patience,
+        threshold,
+        threshold_rule,
+        cooldown,
+        min_value,
+        eps,
+    )
+    return plateau.replace(begin=begin, monitor=monitor)
 
 
-def _length(begin: int, end: int | None) -> int:
+ConstantMomentum = renamed(ConstantLR, "ConstantMomentum")
+CosineAnnealingMomentum = renamed(CosineAnnealingLR, "CosineAnnealingMomentum")
+CosineRestartMomentum = renamed(CosineRestartLR, "CosineRestartMomentum")
+ExponentialMomentum = renamed(ExponentialLR, "ExponentialMomentum")
+LinearMomentum = renamed(LinearLR, "LinearMomentum")
+MultiStepMomentum = renamed(MultiStepLR, "MultiStepMomentum")
+PolyMomentum = renamed(PolyLR, "PolyMomentum")
+ReduceOnPlateauMomentum = renamed(ReduceOnPlateauLR, "ReduceOnPlateauMomentum")
+StepMomentum = renamed(StepLR, "StepMomentum")
+
+
+def _floor(lr: Any, value: Any, ratio: Any) -> Any:
+    if value is not None and ratio is not None:
+        raise ValueError(f"`eta_min` and `eta_min_ratio` are one too many: {value} and {ratio}.")
+    return 0.0 if value is None and ratio is None else lr * ratio if value is None else value
+
+
+def _length(begin: Any, end: Any) -> Any:
     """The steps from the first value to the last."""
     if end is None:
         raise ValueError("`end` must be given, the step from which the scheduler no longer acts.")
+    if on_host(begin, end) and end <= begin:
+        raise ValueError(f"`end` must be after `begin`, got {end} and {begin}.")
     return end - begin - 1
 
 
-def _window(lr: ArrayLike, schedule: Schedule, begin: int, end: int | None = None) -> Schedule:
+def _window(lr: Any, schedule: Schedule, begin: Any, end: Any = None) -> Schedule:
     """``lr`` before the window, and after it the last value in it."""
-    pieces: list[Any] = [schedule]
-    boundaries = []
-    if begin:
-        pieces, boundaries = [constant_schedule(lr), schedule], [begin]
     if end is not None:
-        last = schedule(end - begin - 1)
-        # A number of the host leaves the rates in the schedule in double precision.
-        pieces.append(constant_schedule(np.asarray(last) if known(last) else last))
-        boundaries.append(end)
-    return join_schedules(pieces, boundaries) if boundaries else schedule
+        schedule = held(schedule, _length(begin, end))
+    if is_zero(begin):
+        return schedule
+    return join_schedules([constant_schedule(lr), schedule], [begin])

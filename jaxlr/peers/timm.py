@@ -4,7 +4,10 @@
 
 A warm-up is a line from ``warmup_lr_init`` over the first ``warmup_t`` steps. With
 ``warmup_prefix=True`` the rest begins after it. Without, it takes the place of the first steps of
-the rest, so that the rate jumps at its end. There is no noise: see :func:`jaxlr.with_noise`.
+the rest, so that the rate jumps at its end.
+
+With ``noise_range_t``, a step or the first step and the one after the last, there is noise:
+:func:`jaxlr.with_noise`, whose random numbers are other ones than those of timm.
 
 >>> from jaxlr.peers import timm
 >>> timm.MultiStepLRScheduler(0.1, decay_t=[30, 60], decay_rate=0.1)
@@ -12,31 +15,48 @@ multistep_decay(init_value=0.1, milestones=[29, 59], decay_rate=0.1)
 """
 
 import itertools
+import typing
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
 from jaxlr import curves
-from jaxlr.compose import clip_schedule, join_schedules, with_warmup
+from jaxlr.compose import clip_schedule, join_schedules, with_noise, with_warmup
 from jaxlr.core.numbers import on_host
+from jaxlr.core.parameters import Kind, NonNegative, Positive, Steps, Value, Whole
 from jaxlr.core.schedule import Schedule
 from jaxlr.curves import Curve, Progress
+from jaxlr.feedback.adaptive import AdaptiveSchedule
+from jaxlr.peers import torch
+from jaxlr.peers.arguments import (
+    Count,
+    Lengths,
+    Metrics,
+    Period,
+    Rate,
+    at_least,
+    constructor,
+    is_zero,
+    whole,
+)
 from jaxlr.schedules import (
-    constant_schedule,
     inverse_power_decay_schedule,
     linear_schedule,
     multistep_decay,
+    piecewise_curve_schedule,
     step_decay,
     transition_schedule,
+    warmup_constant_schedule,
     warmup_stable_decay_schedule,
 )
 
 __all__ = [
     "CosineLRScheduler",
     "MultiStepLRScheduler",
+    "PlateauLRScheduler",
     "PolyLRScheduler",
     "StepLRScheduler",
     "TanhLRScheduler",
@@ -44,106 +64,155 @@ __all__ = [
 ]
 
 
+class _Range(Kind):
+    """The first step with noise, or a pair of it and the first step without it again."""
+
+    def store(self, where: str, value: Any) -> Any:
+        pair = value if isinstance(value, list) else [value, None]
+        if len(pair) != 2 or any(isinstance(step, str | bool) for step in pair):
+            raise ValueError(f"{where} must be a step or a pair of steps, got {value!r}.")
+        return tuple(pair)
+
+
+NoiseRange = Annotated[int | Sequence[int] | None, _Range()]
+Seed = Annotated[int, Whole("Seed", "Give an integer.", least=0.0)]
+
+
+@constructor
 def StepLRScheduler(
-    lr: ArrayLike,
-    decay_t: ArrayLike,
-    decay_rate: ArrayLike = 1.0,
-    warmup_t: int = 0,
-    warmup_lr_init: ArrayLike = 0.0,
+    lr: Rate,
+    decay_t: Period,
+    decay_rate: NonNegative = 1.0,
+    warmup_t: Steps = 0,
+    warmup_lr_init: Rate = 0.0,
     warmup_prefix: bool = True,
+    *,
+    noise_range_t: NoiseRange = None,
+    noise_pct: Positive = 0.67,
+    noise_std: Positive = 1.0,
+    noise_seed: Seed = 42,
 ) -> Schedule:
     """Multiplication by a rate at every ``decay_t``-th step: :func:`jaxlr.step_decay`."""
     decay = step_decay(lr, decay_t, decay_rate)
-    return _after_warmup(lr, warmup_t, warmup_lr_init, warmup_prefix, decay)
+    schedule = _after_warmup(lr, warmup_t, warmup_lr_init, warmup_prefix, decay)
+    return _noisy(schedule, noise_range_t, noise_pct, noise_std, noise_seed)
 
 
+@constructor
 def MultiStepLRScheduler(
-    lr: ArrayLike,
-    decay_t: Sequence[int],
-    decay_rate: ArrayLike = 1.0,
-    warmup_t: int = 0,
-    warmup_lr_init: ArrayLike = 0.0,
+    lr: Rate,
+    decay_t: Lengths,
+    decay_rate: NonNegative = 1.0,
+    warmup_t: Steps = 0,
+    warmup_lr_init: Rate = 0.0,
     warmup_prefix: bool = True,
+    *,
+    noise_range_t: NoiseRange = None,
+    noise_pct: Positive = 0.67,
+    noise_std: Positive = 1.0,
+    noise_seed: Seed = 42,
 ) -> Schedule:
     """Multiplication by a rate one step *before* each in ``decay_t``, as timm does it.
 
     It is :func:`jaxlr.multistep_decay` at these counts less 1.
     """
-    decay = multistep_decay(lr, [max(step - 1, 0) for step in decay_t], decay_rate)
-    return _after_warmup(lr, warmup_t, warmup_lr_init, warmup_prefix, decay)
+    decay = multistep_decay(lr, [at_least(step - 1, 0) for step in decay_t], decay_rate)
+    schedule = _after_warmup(lr, warmup_t, warmup_lr_init, warmup_prefix, decay)
+    return _noisy(schedule, noise_range_t, noise_pct, noise_std, noise_seed)
 
 
+@constructor
 def CosineLRScheduler(
-    lr: ArrayLike,
-    t_initial: ArrayLike,
-    lr_min: ArrayLike = 0.0,
-    cycle_mul: float = 1.0,
-    cycle_decay: float = 1.0,
-    cycle_limit: int = 1,
-    warmup_t: int = 0,
-    warmup_lr_init: ArrayLike = 0.0,
+    lr: Rate,
+    t_initial: Period,
+    lr_min: Rate = 0.0,
+    cycle_mul: Positive = 1.0,
+    cycle_decay: NonNegative = 1.0,
+    cycle_limit: Count = 1,
+    warmup_t: Steps = 0,
+    warmup_lr_init: Rate = 0.0,
     warmup_prefix: bool = False,
-    k_decay: ArrayLike = 1.0,
+    k_decay: Positive = 1.0,
+    *,
+    noise_range_t: NoiseRange = None,
+    noise_pct: Positive = 0.67,
+    noise_std: Positive = 1.0,
+    noise_seed: Seed = 42,
 ) -> Schedule:
     """Half cosine waves down to ``lr_min``, which holds after ``cycle_limit`` of them.
 
-    Each is :func:`jaxlr.transition_schedule`, ``cycle_mul`` times as long as the one before, and
-    begins at ``cycle_decay`` times its peak. timm finds the cycle by a logarithm, which is rounded:
-    at its first step a cycle may still have the last value of the one before.
+    A single one is :func:`jaxlr.transition_schedule`, several are
+    :func:`jaxlr.piecewise_curve_schedule`. Each is ``cycle_mul`` times as long as the one before,
+    and begins at ``cycle_decay`` times its peak. timm finds the cycle by a logarithm, which is
+    rounded: at its first step a cycle may still have the last value of the one before.
     """
-    decay = _falls_to(lr_min, _late("cosine", k_decay))
-    cycles = _cycles(decay, lr, t_initial, cycle_mul, cycle_decay, cycle_limit)
-    return _after_warmup(lr, warmup_t, warmup_lr_init, warmup_prefix, cycles)
+    peaks = _peaks(lr, cycle_decay, cycle_limit)
+    values = [(peak, lr_min) for peak in peaks]
+    cycles = _cycles(values, t_initial, cycle_mul, _late("cosine", k_decay))
+    schedule = _after_warmup(lr, warmup_t, warmup_lr_init, warmup_prefix, cycles)
+    return _noisy(schedule, noise_range_t, noise_pct, noise_std, noise_seed)
 
 
+@constructor
 def PolyLRScheduler(
-    lr: ArrayLike,
-    t_initial: ArrayLike,
-    power: ArrayLike = 0.5,
-    lr_min: ArrayLike = 0.0,
-    cycle_mul: float = 1.0,
-    cycle_decay: float = 1.0,
-    cycle_limit: int = 1,
-    warmup_t: int = 0,
-    warmup_lr_init: ArrayLike = 0.0,
+    lr: Rate,
+    t_initial: Period,
+    power: Positive = 0.5,
+    lr_min: Rate = 0.0,
+    cycle_mul: Positive = 1.0,
+    cycle_decay: NonNegative = 1.0,
+    cycle_limit: Count = 1,
+    warmup_t: Steps = 0,
+    warmup_lr_init: Rate = 0.0,
     warmup_prefix: bool = False,
-    k_decay: ArrayLike = 1.0,
+    k_decay: Positive = 1.0,
+    *,
+    noise_range_t: NoiseRange = None,
+    noise_pct: Positive = 0.67,
+    noise_std: Positive = 1.0,
+    noise_seed: Seed = 42,
 ) -> Schedule:
-    """Powers of the time that remains, in cycles as those of :func:`CosineLRScheduler`."""
-    decay = _falls_to(lr_min, _late(curves.polynomial(power), k_decay))
-    cycles = _cycles(decay, lr, t_initial, cycle_mul, cycle_decay, cycle_limit)
-    return _after_warmup(lr, warmup_t, warmup_lr_init, warmup_prefix, cycles)
+    """Powers of the time that remains, in cycles like those of :func:`CosineLRScheduler`."""
+    peaks = _peaks(lr, cycle_decay, cycle_limit)
+    values = [(peak, lr_min) for peak in peaks]
+    cycles = _cycles(values, t_initial, cycle_mul, _late(curves.polynomial(power), k_decay))
+    schedule = _after_warmup(lr, warmup_t, warmup_lr_init, warmup_prefix, cycles)
+    return _noisy(schedule, noise_range_t, noise_pct, noise_std, noise_seed)
 
 
+@constructor
 def TanhLRScheduler(
-    lr: ArrayLike,
-    t_initial: ArrayLike,
-    lb: ArrayLike = -7.0,
-    ub: ArrayLike = 3.0,
-    lr_min: ArrayLike = 0.0,
-    cycle_mul: float = 1.0,
-    cycle_decay: float = 1.0,
-    cycle_limit: int = 1,
-    warmup_t: int = 0,
-    warmup_lr_init: ArrayLike = 0.0,
+    lr: Rate,
+    t_initial: Period,
+    lb: Value = -7.0,
+    ub: Value = 3.0,
+    lr_min: Rate = 0.0,
+    cycle_mul: Positive = 1.0,
+    cycle_decay: NonNegative = 1.0,
+    cycle_limit: Count = 1,
+    warmup_t: Steps = 0,
+    warmup_lr_init: Rate = 0.0,
     warmup_prefix: bool = False,
+    *,
+    noise_range_t: NoiseRange = None,
+    noise_pct: Positive = 0.67,
+    noise_std: Positive = 1.0,
+    noise_seed: Seed = 42,
 ) -> Schedule:
-    """Parts of a hyperbolic tangent, in cycles as those of :func:`CosineLRScheduler`.
+    """Parts of a hyperbolic tangent, in cycles like those of :func:`CosineLRScheduler`.
 
     A part begins a little below ``lr`` and ends a little above ``lr_min``, as the formula does.
     With ``warmup_prefix=False`` the warm-up leads to where the tangent is at its end.
     """
-    curve = curves.tanh(lb, ub)
-
-    def decay(peak: Any, steps: ArrayLike) -> Schedule:
-        first, last = (lr_min + (peak - lr_min) * _left(bound) for bound in (lb, ub))
-        return transition_schedule(first, last, steps, curve)
-
-    end = constant_schedule(lr_min)
-    cycles = _cycles(decay, lr, t_initial, cycle_mul, cycle_decay, cycle_limit, end)
-    if warmup_t and not warmup_prefix:
-        return with_warmup(cycles, warmup_t, warmup_lr_init, mode="overlay")
-    return _after_warmup(lr, warmup_t, warmup_lr_init, warmup_prefix, cycles)
+    peaks = _peaks(lr, cycle_decay, cycle_limit)
+    first, last = _left(lb), _left(ub)
+    values = [(lr_min + (peak - lr_min) * first, lr_min + (peak - lr_min) * last) for peak in peaks]
+    schedule = _cycles(values, t_initial, cycle_mul, curves.tanh(lb, ub), [lr_min])
+    if warmup_prefix:
+        schedule = _after_warmup(lr, warmup_t, warmup_lr_init, True, schedule)
+    elif not is_zero(warmup_t):
+        schedule = with_warmup(schedule, warmup_t, warmup_lr_init, mode="overlay")
+    return _noisy(schedule, noise_range_t, noise_pct, noise_std, noise_seed)
 
 
 def _left(bound: ArrayLike) -> ArrayLike:
@@ -152,19 +221,25 @@ def _left(bound: ArrayLike) -> ArrayLike:
     return 1.0 / (1.0 + exp(2.0 * bound))
 
 
+@constructor
 def WSDLRScheduler(
-    lr: ArrayLike,
-    t_initial: ArrayLike,
-    decay_t: ArrayLike,
-    lr_min: ArrayLike = 0.0,
+    lr: Rate,
+    t_initial: Period,
+    decay_t: Period,
+    lr_min: Rate = 0.0,
     stable_fn: Literal["constant", "rsqrt", "power"] = "constant",
-    stable_timescale: ArrayLike | None = None,
-    stable_power: ArrayLike = 0.5,
+    stable_timescale: Period | None = None,
+    stable_power: Positive = 0.5,
     decay_fn: Callable[[Any], Any] | str = "1-sqrt",
-    decay_power: ArrayLike = 0.5,
-    decay_ratio: ArrayLike = 0.1,
-    warmup_t: int = 0,
-    warmup_lr_init: ArrayLike = 0.0,
+    decay_power: Positive = 0.5,
+    decay_ratio: Positive = 0.1,
+    warmup_t: Steps = 0,
+    warmup_lr_init: Rate = 0.0,
+    *,
+    noise_range_t: NoiseRange = None,
+    noise_pct: Positive = 0.67,
+    noise_std: Positive = 1.0,
+    noise_seed: Seed = 42,
 ) -> Schedule:
     """A warm-up, a constant, and a cooldown: :func:`jaxlr.warmup_stable_decay_schedule`.
 
@@ -187,16 +262,58 @@ def WSDLRScheduler(
     curve = _share(decay_fn) if callable(decay_fn) else named[decay_fn]
     length: Any = t_initial
     begin = length - decay_t
+    if on_host(begin) and begin < 0:
+        raise ValueError(f"`decay_t` must be at most `t_initial`, got {decay_t} and {t_initial}.")
     if stable_fn == "constant":
-        return warmup_stable_decay_schedule(
+        schedule = warmup_stable_decay_schedule(
             warmup_lr_init, lr, warmup_t, begin, decay_t, lr_min, decay_curve=curve
         )
+        return _noisy(schedule, noise_range_t, noise_pct, noise_std, noise_seed)
     timescale = warmup_t if stable_timescale is None else stable_timescale
+    if is_zero(timescale):
+        raise ValueError(f"`stable_timescale` must be given for {stable_fn!r} without a warm-up.")
     power = 0.5 if stable_fn == "rsqrt" else stable_power
     stable = clip_schedule(inverse_power_decay_schedule(lr, timescale, power), lr_min)
     cooldown = transition_schedule(1.0, 0.0, decay_t, curve, begin)
     rest = (stable - lr_min) * cooldown + lr_min
-    return _after_warmup(lr, warmup_t, warmup_lr_init, True, rest)
+    schedule = _after_warmup(lr, warmup_t, warmup_lr_init, True, rest)
+    return _noisy(schedule, noise_range_t, noise_pct, noise_std, noise_seed)
+
+
+@constructor
+def PlateauLRScheduler(
+    lr: Rate,
+    decay_rate: NonNegative = 0.1,
+    patience_t: Metrics = 10,
+    threshold: NonNegative = 1e-4,
+    cooldown_t: Metrics = 0,
+    warmup_t: Steps = 0,
+    warmup_lr_init: Rate = 0.0,
+    lr_min: Rate = 0.0,
+    mode: Literal["min", "max"] = "max",
+    noise_range_t: NoiseRange = None,
+    noise_type: Literal["normal", "uniform"] = "normal",
+    noise_pct: Positive = 0.67,
+    noise_std: Positive = 1.0,
+    noise_seed: Seed | None = None,
+) -> AdaptiveSchedule:
+    """A warm-up, then a factor for each time that a metric has stalled.
+
+    It is :func:`jaxlr.peers.torch.ReduceLROnPlateau` of :func:`jaxlr.warmup_constant_schedule`. It
+    listens from step ``warmup_t + 1`` on. Noise begins there too, and ``lr_min`` is a bound of the
+    rate with it.
+    """
+    base = warmup_constant_schedule(warmup_lr_init, lr, warmup_t)
+    begin: Any = 0 if is_zero(warmup_t) else warmup_t + 1
+    if noise_range_t is not None:
+        first, end = typing.cast(tuple[Any, Any], noise_range_t)
+        pair = (at_least(first, warmup_t + 1), end)
+        seed = 42 if noise_seed is None else noise_seed
+        base = _noisy(base, pair, noise_pct, noise_std, seed, noise_type)
+    plateau = torch.ReduceLROnPlateau(
+        base, mode, decay_rate, patience_t, threshold, cooldown=cooldown_t, min_lr=lr_min
+    )
+    return plateau.replace(begin=begin)
 
 
 @curves.curve
@@ -208,39 +325,51 @@ def _share(
     return end * (1.0 - share) + start * share
 
 
-def _falls_to(end: ArrayLike, curve: Curve | str) -> Callable[[ArrayLike, ArrayLike], Schedule]:
-    return lambda peak, steps: transition_schedule(peak, end, steps, curve)
-
-
 def _late(curve: Curve | str, k: ArrayLike) -> Curve | str:
-    return curve if isinstance(k, int | float) and k == 1.0 else curves.k_decay(k, curve)
+    return curve if on_host(k) and k == 1.0 else curves.k_decay(k, curve)
+
+
+def _peaks(lr: Any, cycle_decay: Any, cycle_limit: int) -> list[Any]:
+    return [lr * cycle_decay**i for i in range(cycle_limit)]
 
 
 def _cycles(
-    decay: Callable[[ArrayLike, ArrayLike], Schedule],
-    lr: ArrayLike,
-    steps: ArrayLike,
-    cycle_mul: float,
-    cycle_decay: float,
-    cycle_limit: int,
-    end: Schedule | None = None,
+    values: Sequence[tuple[Any, Any]],
+    length: Any,
+    growth: Any,
+    curve: Curve | str,
+    rest: Sequence[Any] = (),
 ) -> Schedule:
-    """Decays one after another, and ``end`` after them, or the last one holds its last value."""
-    lengths = [steps * cycle_mul**i for i in range(cycle_limit)]
-    pieces = [decay(lr * cycle_decay**i, length) for i, length in enumerate(lengths)]
-    if end is not None:
-        pieces.append(end)
-    starts = list(itertools.accumulate(lengths))[: len(pieces) - 1]
-    return join_schedules(pieces, starts) if starts else pieces[0]
+    """A curve between each pair of values, each longer than the one before, and a last value."""
+    if len(values) == 1 and not rest:
+        return transition_schedule(*values[0], length, curve)
+    lengths = [whole(length * growth**i) for i in range(len(values))]
+    ends = [whole(end) for end in itertools.accumulate(lengths)]
+    # Each end is the begin of the next cycle, where the value jumps.
+    knots = [0, *(end for end in ends for _ in range(2))][: 2 * len(values) + len(rest)]
+    return piecewise_curve_schedule(knots, [*itertools.chain(*values), *rest], curve)
 
 
 def _after_warmup(
-    lr: ArrayLike, warmup_t: int, warmup_lr_init: ArrayLike, warmup_prefix: bool, rest: Schedule
+    lr: Any, warmup_t: Any, warmup_lr_init: Any, warmup_prefix: bool, rest: Schedule
 ) -> Schedule:
-    if not warmup_t:
+    if is_zero(warmup_t):
         return rest
     return join_schedules(
         [linear_schedule(warmup_lr_init, lr, warmup_t), rest],
         [warmup_t],
         clock="relative" if warmup_prefix else "absolute",
     )
+
+
+def _noisy(
+    schedule: Schedule,
+    steps: Any,
+    noise_pct: Any,
+    noise_std: Any,
+    noise_seed: Any,
+    noise_type: Literal["normal", "uniform"] = "normal",
+) -> Schedule:
+    if steps is None:
+        return schedule
+    return with_noise(schedule, noise_pct, noise_seed, noise_type, noise_std, *steps)

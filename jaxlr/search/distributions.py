@@ -56,7 +56,7 @@ class _Whole(Number):
 
     def store(self, where: str, value: Any) -> Any:
         number = super().store(where, value)
-        if np.ndim(number) == 0 and numbers.known(number) and float(number).is_integer():
+        if np.ndim(number) == 0 and numbers.known(number) and number % 1 == 0:
             return int(number)
         raise ValueError(f"{where} must be an integer, got {value!r}.")
 

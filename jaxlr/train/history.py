@@ -13,19 +13,22 @@ array([1.5  , 0.375])
 
 import csv
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import numpy.typing as npt
-from rich.table import Column, Table
+from rich.table import Table
 
 from jaxlr.files import write_whole
+from jaxlr.train.tables import rich_table
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+from jaxlr.train.types import Columns
 
 __all__ = ["History", "format_row", "format_value"]
-
-Columns = Mapping[str, npt.NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -87,12 +90,29 @@ class History:
             writer.writerow(columns)
             writer.writerows(zip(*columns.values(), strict=True))
 
-    def table(self) -> Table:
-        """Returns the epochs as a table for ``rich.print``."""
-        table = Table(*(Column(name, overflow="fold") for name in self.epochs))
-        for index in range(self.num_epochs):
-            table.add_row(*map(format_value, self.row(index).values()))
-        return table
+    def plot(
+        self,
+        title: str = "",
+        *,
+        label_smoothing: float = 0.0,
+        axes: "Sequence[Axes] | None" = None,
+    ) -> "list[Axes]":
+        """Draws the run; see :func:`jaxlr.plot.plot_history`."""
+        from jaxlr.plot import plot_history
+
+        return plot_history(self, title, label_smoothing=label_smoothing, axes=axes)
+
+    def table(self, width: int | None = None) -> Table:
+        """Returns the epochs as a table for ``rich.print``.
+
+        Args:
+          width: the characters of a line; by default those of the terminal.
+        """
+        columns = {
+            name: list(map(format_value, column.tolist())) for name, column in self.epochs.items()
+        }
+        compared = [name for name in columns if name.startswith(("loss", "validation_"))]
+        return rich_table(columns, whole=["epoch", *compared], width=width)
 
 
 def format_row(row: Mapping[str, float]) -> str:

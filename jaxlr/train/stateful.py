@@ -28,7 +28,7 @@ __all__ = ["Listed", "OneOf", "is_stateful", "observe", "together"]
 
 
 def is_stateful(value: Any) -> bool:
-    """Tells a stateful schedule of optax from all else."""
+    """Tells whether a value is a stateful schedule of optax."""
     return callable(value) and hasattr(value, "init") and hasattr(value, "update")
 
 

@@ -2,34 +2,46 @@
 
 import math
 
-from hypothesis import strategies as st
-from peers.comparison import COUNTS, assert_same, drawn, lengths, rates
+from peers.comparison import (
+    COUNTS,
+    compare,
+    drawn,
+    either,
+    flags,
+    floats,
+    integers,
+    lengths,
+    lists,
+    rates,
+    ratios,
+)
 
 from jaxlr.peers import object_detection as ours
 
-warmups = st.integers(0, 30)
+warmups = integers(0, 30)
 
 
 def agree(name, formula, *args):
     theirs = [formula(int(count)) for count in COUNTS]
-    assert_same(f"object_detection {name}", getattr(ours, name)(*args)(COUNTS), theirs)
+    compare(f"object_detection {name}", getattr(ours, name)(*args), theirs)
 
 
 @drawn(
     base=rates,
     steps=lengths,
-    factor=st.floats(0.1, 0.99),
-    burnin=st.just(0.0) | rates,
+    factor=floats(0.1, 1.01),
+    burnin=either(0.0, rates),
     burnin_steps=warmups,
-    floor=st.just(0.0) | st.floats(0.01, 1.0),
-    staircase=st.booleans(),
+    floor=either(0.0, floats(0.01, 1.0)),
+    staircase=flags,
 )
 def test_exponential_decay_with_burnin(base, steps, factor, burnin, burnin_steps, floor, staircase):
     def formula(step):
-        if step < burnin_steps:
-            return burnin or base
-        time = (step - burnin_steps) / steps
-        return max(base * factor ** (math.floor(time) if staircase else time), floor * base)
+        rate = burnin or base
+        if step >= burnin_steps:
+            time = (step - burnin_steps) / steps
+            rate = base * factor ** (math.floor(time) if staircase else time)
+        return max(rate, floor * base)
 
     agree(
         "exponential_decay_with_burnin",
@@ -44,7 +56,7 @@ def test_exponential_decay_with_burnin(base, steps, factor, burnin, burnin_steps
     )
 
 
-@drawn(base=rates, start=st.floats(0.0, 1.0), warmup=warmups, hold=warmups, decay=lengths)
+@drawn(base=rates, start=ratios, warmup=warmups, hold=warmups, decay=lengths)
 def test_cosine_decay_with_warmup(base, start, warmup, hold, decay):
     total = warmup + hold + decay
 
@@ -61,9 +73,9 @@ def test_cosine_decay_with_warmup(base, start, warmup, hold, decay):
 
 
 @drawn(
-    boundaries=st.lists(st.integers(1, 100), min_size=3, max_size=3, unique=True),
-    values=st.lists(rates, min_size=4, max_size=4),
-    warmup=st.booleans(),
+    boundaries=lists(integers(1, 100), 3, unique=True),
+    values=lists(rates, 4),
+    warmup=flags,
 )
 def test_manual_stepping(boundaries, values, warmup):
     boundaries = sorted(boundaries)

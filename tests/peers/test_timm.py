@@ -4,8 +4,21 @@ import importlib
 
 import numpy as np
 import pytest
-from hypothesis import strategies as st
-from peers.comparison import COUNTS, assert_same, bare_package, drawn, lengths, peer, rates
+from peers.comparison import (
+    COUNTS,
+    bare_package,
+    compare,
+    drawn,
+    either,
+    flags,
+    floats,
+    integers,
+    lengths,
+    lists,
+    peer,
+    rates,
+    ratios,
+)
 
 from jaxlr.peers import timm as ours
 
@@ -15,14 +28,13 @@ scheduler = importlib.import_module("timm.scheduler")
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
-warmups = st.integers(0, 30)
-ratios = st.floats(0.0, 1.0)
-factors = st.floats(0.1, 1.0)
+warmups = integers(0, 30)
+factors = floats(0.1, 1.0)
 cycles = {
-    "cycle_mul": st.sampled_from([1.0, 1.5, 2.0, 3.0]),
+    "cycle_mul": either(1.0, 1.5, 2.0, 3.0),
     "cycle_decay": factors,
-    "cycle_limit": st.integers(1, 3),
-    "warmup_prefix": st.booleans(),
+    "cycle_limit": integers(1, 3),
+    "warmup_prefix": flags,
 }
 
 
@@ -34,7 +46,7 @@ def agree(name, lr, counts=COUNTS, rtol=1e-6, **arguments):
         theirs.step(count)
         values.append(optimizer.param_groups[0]["lr"])
     schedule = getattr(ours, name)(lr, **arguments)
-    assert_same(f"timm {name}", schedule(COUNTS)[counts], values, rtol=rtol, counts=counts)
+    compare(f"timm {name}", schedule, values, rtol=rtol, at=counts)
 
 
 def inner_counts(length, mul, limit, begin=0):
@@ -52,7 +64,7 @@ def inner_counts(length, mul, limit, begin=0):
     decay_rate=factors,
     warmup_t=warmups,
     start=ratios,
-    warmup_prefix=st.booleans(),
+    warmup_prefix=flags,
 )
 def test_step(lr, start, **arguments):
     agree("StepLRScheduler", lr, warmup_lr_init=start * lr, **arguments)
@@ -60,11 +72,11 @@ def test_step(lr, start, **arguments):
 
 @drawn(
     lr=rates,
-    decay_t=st.lists(lengths, min_size=3, max_size=3),
+    decay_t=lists(lengths, 3),
     decay_rate=factors,
     warmup_t=warmups,
     start=ratios,
-    warmup_prefix=st.booleans(),
+    warmup_prefix=flags,
 )
 def test_multi_step(lr, decay_t, decay_rate, warmup_t, start, warmup_prefix):
     agree(
@@ -103,7 +115,7 @@ def agree_in_cycles(
     floor=ratios,
     warmup_t=warmups,
     start=ratios,
-    k_decay=st.sampled_from([1.0, 0.5, 1.7]),
+    k_decay=either(1.0, 0.5, 1.7),
     **cycles,
 )
 def test_cosine(**arguments):
@@ -116,8 +128,8 @@ def test_cosine(**arguments):
     floor=ratios,
     warmup_t=warmups,
     start=ratios,
-    power=st.floats(0.2, 4.0),
-    k_decay=st.sampled_from([1.0, 0.5, 1.7]),
+    power=floats(0.2, 4.0),
+    k_decay=either(1.0, 0.5, 1.7),
     **cycles,
 )
 def test_poly(k_decay, **arguments):
@@ -132,8 +144,8 @@ def test_poly(k_decay, **arguments):
     floor=ratios,
     warmup_t=warmups,
     start=ratios,
-    lb=st.floats(-8.0, -1.0),
-    ub=st.floats(-0.5, 4.0),
+    lb=floats(-8.0, -1.0),
+    ub=floats(-0.5, 4.0),
     **cycles,
 )
 def test_tanh(**arguments):
@@ -146,17 +158,16 @@ def quartic(part):
 
 
 @drawn(
-    examples=50,
     lr=rates,
-    length=st.integers(30, 80),
-    decay_t=st.integers(1, 30),
+    length=integers(30, 80),
+    decay_t=integers(1, 30),
     floor=ratios,
-    stable_fn=st.sampled_from(["constant", "rsqrt", "power"]),
-    stable_timescale=st.integers(1, 100),
-    stable_power=st.floats(0.1, 2.0),
-    decay_fn=st.sampled_from(["1-sqrt", "linear", "cosine", "power", "exp", quartic]),
-    decay_power=st.floats(0.3, 3.0),
-    decay_ratio=st.floats(0.01, 0.9),
+    stable_fn=either("constant", "rsqrt", "power"),
+    stable_timescale=integers(1, 100),
+    stable_power=floats(0.1, 2.0),
+    decay_fn=either("1-sqrt", "linear", "cosine", "power", "exp", quartic),
+    decay_power=floats(0.3, 3.0),
+    decay_ratio=floats(0.01, 0.9),
     warmup_t=warmups,
     start=ratios,
 )
@@ -176,3 +187,58 @@ def test_warmup_stable_decay(lr, length, floor, start, **arguments):
 def test_a_stable_phase_has_the_time_of_the_warm_up():
     values = ours.WSDLRScheduler(1.0, 80, 20, stable_fn="rsqrt", warmup_t=10)(COUNTS)
     np.testing.assert_allclose(values[10:70], (1 + np.arange(60) / 10) ** -0.5, rtol=1e-6)
+
+
+@drawn(cases=1)
+def test_a_warm_up_that_fills_the_run():
+    cycles = {"t_initial": 10, "lr_min": 0.01}
+    for name, arguments in {
+        "StepLRScheduler": {"decay_t": 4, "decay_rate": 0.5},
+        "MultiStepLRScheduler": {"decay_t": [4, 8], "decay_rate": 0.5},
+        "CosineLRScheduler": cycles,
+        "PolyLRScheduler": cycles,
+        "TanhLRScheduler": cycles,
+        "WSDLRScheduler": {**cycles, "decay_t": 10},
+    }.items():
+        for warmup in (0, 1, 9, 10, 11):
+            agree(name, 0.1, np.arange(40), warmup_t=warmup, warmup_lr_init=0.001, **arguments)
+
+
+def test_long_cycles_keep_their_digits():
+    cosine = ours.CosineLRScheduler(1.0, 20_000_001, cycle_limit=2)
+    np.testing.assert_allclose(cosine(20_000_000), (np.pi / 2 / 20_000_001) ** 2, rtol=1e-6)
+    poly = ours.PolyLRScheduler(1.0, 10_000_000, 0.5, cycle_limit=2)
+    np.testing.assert_allclose(poly(19_999_999), 1e-7**0.5, rtol=1e-6)
+    grown = ours.PolyLRScheduler(1.0, 20_000_001, 1.0, cycle_mul=1.5, cycle_limit=3)
+    np.testing.assert_allclose(grown(50_000_002), 0.5 / 30_000_001.5, rtol=1e-6)
+    assert grown(50_000_003) == np.float32(1 - 0.5 / 45_000_002.25)
+
+
+@pytest.mark.parametrize("noise", [(50, 80), 50])
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("StepLRScheduler", {"decay_t": 20, "decay_rate": 0.5}),
+        ("MultiStepLRScheduler", {"decay_t": [20, 40], "decay_rate": 0.5}),
+        ("CosineLRScheduler", {"t_initial": 200}),
+        ("PolyLRScheduler", {"t_initial": 200}),
+        ("TanhLRScheduler", {"t_initial": 200}),
+        ("WSDLRScheduler", {"t_initial": 200, "decay_t": 50}),
+    ],
+)
+def test_noise_is_as_wide_as_theirs(name, arguments, noise):
+    kwargs = {"noise_range_t": noise, "noise_pct": 0.3, "noise_std": 0.2, "noise_seed": 7}
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    theirs = getattr(scheduler, name)(optimizer, **arguments, **kwargs)
+    values = []
+    for count in COUNTS.tolist():
+        theirs.step(count)
+        values.append(optimizer.param_groups[0]["lr"])
+    plain = np.asarray(getattr(ours, name)(1.0, **arguments)(COUNTS))
+    noisy = np.asarray(getattr(ours, name)(1.0, **arguments, **kwargs)(COUNTS))
+    there, here = np.asarray(values) / plain - 1.0, noisy / plain - 1.0
+    np.testing.assert_array_equal(np.abs(here) > 1e-5, np.abs(there) > 1e-5)
+    drawn_ones = here[np.abs(here) > 1e-5]
+    assert np.abs(drawn_ones).max() < 0.3
+    assert 0.1 < drawn_ones.std() < 0.25
+    assert np.unique(drawn_ones).size > 25

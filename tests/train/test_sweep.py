@@ -10,9 +10,8 @@ import optax
 import pytest
 
 import jaxlr
-from jaxlr.train.fitting import fit
-from jaxlr.train.runs import Program
-from jaxlr.train.sweeping import sweep
+from jaxlr.train import fit, sweep
+from jaxlr.train.layout import Layout
 
 N = 50
 RNG = np.random.default_rng(0)
@@ -384,14 +383,14 @@ def test_halving_finds_the_optimum(runs_per_batch, seeds):
 def test_halving_does_less_work():
     """The runs that are left are fewer in memory, too, where they are side by side."""
     sizes = []
-    original = Program.slots
+    original = Layout.size
 
-    def slots(self, runs):
+    def size(self, runs):
         sizes.append(original(self, runs))
         return sizes[-1]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Program, "slots", slots)
+        patch.setattr(Layout, "size", size)
         halved({1: 4, 3: 2}, runs_per_batch=8)
     assert sizes == [8, 4, 2]
 
@@ -452,8 +451,11 @@ def test_ranks_and_tables(tmp_path):
 
 def test_the_picture_has_the_rates_that_were_used():
     pytest.importorskip("matplotlib")
+    from jaxlr.plot import figure
+
     result = train([LISTENING[3], 1e30], optimizer=optax.sgd, epochs=3, seeds=2)
-    left, right = result.plot("loss").axes
+    axes = figure(2).axes
+    left, right = result.plot("loss", axes=axes)
     drawn = {line.get_label(): line for line in left.get_lines()}
     (label,) = (label for label in drawn if "halve_at_a_rise" in label)
     np.testing.assert_array_equal(drawn[label].get_ydata(), result.rates[0].mean(axis=0))
@@ -493,7 +495,11 @@ def test_progress_and_on_epoch(capsys):
         ({"schedules": []}, ValueError, "`schedules` must have at least one"),
         ({"schedules": 0.1}, TypeError, "`schedules` must be a batch or a sequence"),
         ({"schedules": ["0.1"]}, TypeError, "`schedules` must be .*jaxlr.parse"),
-        ({"schedules": [jaxlr.constant_schedule([0.1, 0.2])]}, ValueError, r"the shape \(2,\)"),
+        (
+            {"schedules": [jaxlr.constant_schedule(jnp.array([0.1, 0.2]))]},
+            ValueError,
+            r"the shape \(2,\)",
+        ),
         ({"epochs": 0}, ValueError, "`epochs` must be at least 1"),
         ({"seeds": 0}, ValueError, "`seeds` must be"),
         ({"seeds": [1, 1]}, ValueError, "`seeds` must be"),

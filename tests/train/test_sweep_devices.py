@@ -82,9 +82,9 @@ def test_the_number_of_devices_does_not_matter(tmp_path, width, keep, kinds):
 
 
 COMMUNICATION = """
-import jaxlr.train.runs as runs
+import jaxlr.train.program as program
 texts = []
-original = runs._train_epoch
+original = program.train_epoch
 
 class Spy:
     def __call__(self, *arguments):
@@ -92,10 +92,10 @@ class Spy:
         return original(*arguments)
     eval_shape = staticmethod(original.eval_shape)
 
-runs._train_epoch = Spy()
+program.train_epoch = Spy()
 from jaxlr.train.images.classification import classification
 from jaxlr.train.images.models import FastCNN
-from jaxlr.train.sweeping import sweep
+from jaxlr.train import sweep
 task = classification(FastCNN, input_shape=(8, 8, 1))
 data = np.zeros((16, 8, 8, 1), np.float32), np.zeros(16, np.int32)
 for width in (1, 2):

@@ -1,0 +1,219 @@
+"""How a constructor of a peer takes its arguments: checked where they are given, by annotations.
+
+``step_size: Period`` is ``ArrayLike`` to a type checker and to a reader. To :func:`constructor` it
+says what to refuse, under the names that the caller knows: those of the peer.
+"""
+
+import functools
+import inspect
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, ParamSpec, TypeVar
+
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike
+
+from jaxlr.core.numbers import known, on_host
+from jaxlr.core.parameters import Kind, Length, Number, Whole, is_sequence, kinds_of
+from jaxlr.feedback.adaptive import OneOrNumber
+
+__all__ = [
+    "Base",
+    "Count",
+    "Fractions",
+    "Function",
+    "Label",
+    "Lengths",
+    "Metrics",
+    "Period",
+    "Rate",
+    "Rates",
+    "Verbosity",
+    "at_least",
+    "constructor",
+    "is_zero",
+    "renamed",
+    "require_one_more",
+    "whole",
+]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class _OfGroup:
+    """What a peer takes one of for each group of parameters."""
+
+    one = "one number"
+
+
+@dataclass(frozen=True)
+class _Rate(Number, _OfGroup):
+    """A learning rate, or a momentum."""
+
+
+class _Function(Kind, _OfGroup):
+    """A function."""
+
+    one = "one function"
+
+    def store(self, where: str, value: Any) -> Any:
+        if not callable(value):
+            raise TypeError(f"{where} must be a function, got {value!r}.")
+        return value
+
+
+class _Label(Kind):
+    """A text that has no influence."""
+
+    def store(self, where: str, value: Any) -> Any:
+        if not isinstance(value, str):
+            raise TypeError(f"{where} must be a text, got {value!r}.")
+        return value
+
+
+class _Base(OneOrNumber, _OfGroup):
+    """What an adaptive schedule multiplies."""
+
+
+Rate = Annotated[ArrayLike, _Rate("Rate")]
+"""A learning rate, or a momentum: one number, where a peer may take a list for groups."""
+
+Rates = Annotated[Sequence[ArrayLike], Number("Rates", axes=1)]
+"""A list of learning rates, one after another."""
+
+Period = Annotated[
+    ArrayLike,
+    Length("Period", "Give a number of steps, such as 1000.", least=0.0, open=True, counted=True),
+]
+"""A number of steps, at least 1."""
+
+Lengths = Annotated[
+    Sequence[ArrayLike],
+    Length("Lengths", "Give numbers of steps.", least=0.0, counted=True, axes=1),
+]
+"""A list of numbers of steps."""
+
+Fractions = Annotated[
+    Sequence[float],
+    Number("Fractions", "Give fractions, such as 0.3.", least=0.0, most=1.0, axes=1),
+]
+"""A list of parts of a whole."""
+
+Count = Annotated[int, Whole("Count", "Give a whole number, at least 1.", least=1.0)]
+"""How many there are of something."""
+
+Metrics = Annotated[ArrayLike, Whole("Metrics", "Give a number of metrics.", least=0.0)]
+"""How many metrics to wait."""
+
+Function = Annotated[Callable[..., Any], _Function()]
+"""A function."""
+
+Label = Annotated[str | None, _Label()]
+"""The name of a schedule, which is ignored."""
+
+Verbosity = Annotated[int, Whole("Verbosity", "Give 0 or 1.", least=0.0)]
+"""Whether a peer prints what it does. It is ignored: here nothing is printed."""
+
+Base = Annotated[Callable[[ArrayLike], ArrayLike] | ArrayLike, _Base()]
+"""What an adaptive schedule multiplies: a rate, a schedule, or a function of the count."""
+
+
+def constructor(function: Callable[P, R], /) -> Callable[P, R]:
+    """Makes a function check its arguments before it runs, as their annotations say.
+
+    A list may be any ``Sequence``: the function gets it as a list. No argument is changed
+    otherwise, and none that is traced is looked at. An error about an argument that comes from
+    within, such as about boundaries out of order, gets the name of the constructor.
+
+    Raises:
+      TypeError: of the constructor that is made: for an argument of a wrong type, for one that is
+        not known, and for one that is missing.
+      ValueError: of the constructor that is made: for a number out of range, or an unknown choice.
+    """
+    name, signature, kinds = function.__name__, inspect.signature(function), kinds_of(function)
+
+    @functools.wraps(function)
+    def construct(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            bound = signature.bind(*args, **kwargs)
+        except TypeError as error:
+            takes = ", ".join(signature.parameters)
+            raise TypeError(f"{name}: {error}. It takes {takes}.") from None
+        for key, value in bound.arguments.items():
+            left_out = value is None and signature.parameters[key].default is None
+            if not left_out and key in kinds:
+                bound.arguments[key] = _taken(f"{name}: `{key}`", kinds[key], value)
+        try:
+            return function(*bound.args, **bound.kwargs)
+        except ValueError as error:
+            about = re.fullmatch(r"(?:\w+: )?(`\w+.*)", str(error), re.DOTALL)
+            if about is None:
+                raise
+            raise ValueError(f"{name}: {about[1]}") from None
+
+    return construct
+
+
+def renamed(construct: Callable[P, R], name: str) -> Callable[P, R]:
+    """The same constructor under another name, which its errors have too."""
+    inner: Any = inspect.unwrap(construct)
+
+    @functools.wraps(inner)
+    def function(*args: P.args, **kwargs: P.kwargs) -> R:
+        made: R = inner(*args, **kwargs)
+        return made
+
+    function.__name__ = function.__qualname__ = name
+    return constructor(function)
+
+
+def _taken(where: str, kind: Kind, value: Any) -> Any:
+    """An argument as the constructor takes it, checked as far as it is known."""
+    value = _as_list(value)
+    if isinstance(value, list) and isinstance(kind, _OfGroup):
+        raise TypeError(
+            f"{where} must be {kind.one}, got {value!r}. For groups of parameters make a schedule "
+            "and an optimizer for each, and join them by optax.partition."
+        )
+    stored = kind.store(where, value)
+    if kind.axes and np.ndim(stored) == 0:
+        raise ValueError(f"{where} must be a list of numbers, got {value!r}.")
+    if known(stored):
+        kind.check(where, stored)
+    return stored
+
+
+def _as_list(value: Any) -> Any:
+    return [_as_list(item) for item in value] if is_sequence(value) else value
+
+
+def require_one_more(values: Any, name: str, boundaries: Any, of: str) -> None:
+    """Refuses values that are not one more than their boundaries."""
+    given, bounds = np.shape(values)[-1], np.shape(boundaries)[-1]
+    if given != bounds + 1:
+        raise ValueError(
+            f"`{name}` must be one more than `{of}`, got {given} and {bounds}. The first holds "
+            "before the first boundary."
+        )
+
+
+def is_zero(value: Any) -> bool:
+    """Whether a number is known to be 0."""
+    return on_host(value) and np.ndim(value) == 0 and bool(value == 0)
+
+
+def at_least(value: Any, least: Any) -> Any:
+    """The larger of two numbers, known or traced."""
+    return max(value, least) if on_host(value, least) else jnp.maximum(value, least)
+
+
+def whole(steps: Any) -> Any:
+    """A number of steps, as an integer if it is known to be whole up to its rounding."""
+    if not isinstance(steps, float | np.floating) or not math.isfinite(steps):
+        return steps
+    nearest = round(steps)
+    return int(nearest) if math.isclose(steps, nearest, rel_tol=1e-15) else steps
