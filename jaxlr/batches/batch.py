@@ -383,23 +383,24 @@ def _is_elementwise(schedules: Parametric) -> bool:
 
     A list has an axis of its own, and a recipe may do anything with a number.
     """
-    kinds = schedules.family.kinds
-    if schedules.family.is_recipe or any(kinds[n].axes for n in schedules._structure.names):
+    kinds, names = schedules.family.kinds, schedules._structure.names
+    if schedules.family.is_recipe or any(kinds[name].axes for name in names):
         return False
     return all(
-        _is_elementwise(part) if isinstance(part, Parametric) else _stays_integer(part)
+        _is_elementwise(part) if isinstance(part, Parametric) else _have_one_form(part)
         for value in schedules._leaves
         for part in jax.tree.leaves(value, is_leaf=lambda x: isinstance(x, Parametric))
     )
 
 
-def _stays_integer(leaf: Any) -> bool:
-    """An integer beyond int32 becomes a float in its own member, but in a stack in all."""
-    return numbers.is_integer(leaf) == numbers.is_integer(numbers.as_number(leaf))
-
-
 def _on_host(schedules: Schedule) -> bool:
     return numbers.on_host(*jax.tree.leaves(schedules))
+
+
+def _have_one_form(leaf: Any) -> bool:
+    """Tells whether all numbers, or none, are integers that fit in JAX's: those become integers."""
+    integers = (np.asarray(leaf) % 1 == 0) & (np.abs(leaf) <= np.iinfo(numbers.int_dtype()).max)
+    return not integers.any() or bool(integers.all())
 
 
 def _item(leaf: Any, row: int) -> Any:

@@ -4,11 +4,12 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import ArrayLike
 
 from jaxlr.catalogue.transitions import constant_schedule
 from jaxlr.compose import join_schedules
-from jaxlr.core.numbers import as_float, exact
+from jaxlr.core.numbers import as_float, exact, float_dtype
 from jaxlr.core.parameters import NonNegative, Period, Positive, Steps, Value
 from jaxlr.core.schedule import Schedule, schedule
 from jaxlr.exact import powers
@@ -59,7 +60,7 @@ def exponential_decay(
       end_value: a lower bound if ``decay_rate < 1``, else an upper bound.
 
     Returns:
-      The schedule. It has no end; growth stops at 1e38 times ``init_value``.
+      The schedule. It has no end; growth stops at the largest float.
 
     Raises:
       ValueError: if ``transition_steps`` or ``decay_rate`` is not positive, which optax takes for a
@@ -401,7 +402,8 @@ def _exponential(
 ) -> ArrayLike:
     """``init_value * exp(slope * n)``, where ``n`` counts steps or stairs, up to a bound."""
     units = whole_periods(elapsed, transition_steps) if staircase else elapsed
-    value = init_value * exponential(units, slope)
+    most = np.finfo(float_dtype()).max  # Growth stays finite.
+    value = jnp.clip(init_value * exponential(units, slope), -most, most)
     if end_value is None:
         return value
     falls = slope.high + slope.low < 0.0

@@ -285,16 +285,13 @@ def piecewise_curve_schedule(
       that class divides 0 by 0 after the last boundary.
     """
     times: Any = knots
-    lefts, rights = _neighbours((times, values))
-
-    def prepare(ends: Any) -> _Part:
-        (begin, start), (end, stop) = ends
-        return _Part(phase(begin, end), start, stop)
+    (begins, starts), (ends, stops) = _neighbours((times, values))
+    parts = _Part(phase(begins, ends), starts, stops)
 
     def value(count: jax.Array, part: _Part) -> jax.Array:
         return along(curve, progress_in(count, part.phase), part.start, part.end)
 
-    return by_interval(value, times, count, (lefts, rights), prepare=prepare)
+    return by_interval(value, times, count, parts)
 
 
 class _Part(NamedTuple):

@@ -13,7 +13,7 @@ from jaxlr.compose.wrapping import AnySchedule, Pieces
 from jaxlr.core.numbers import as_float, as_steps, float_dtype, largest
 from jaxlr.core.parameters import Boundaries, Steps, Value
 from jaxlr.core.schedule import Schedule, schedule
-from jaxlr.exact.intervals import interval
+from jaxlr.exact.intervals import entry_at, interval
 
 __all__ = ["join_schedules", "window_schedule"]
 
@@ -109,28 +109,14 @@ def join_schedules(
         current = interval(steps, count)
         value = jnp.zeros((), float_dtype())
         for group, stack in enumerate(pieces.stacks):
-            in_turn = _row(current, groups) == group
+            in_turn = entry_at(current, groups) == group
             piece = jnp.where(in_turn, current, jnp.argmax(groups == group))
-            own = jnp.where(in_turn, count, _row(piece, seconds)) - _row(piece, begins)
-            chosen = jax.tree.map(functools.partial(_row, _row(piece, rows)), stack)
+            own = jnp.where(in_turn, count, entry_at(piece, seconds)) - entry_at(piece, begins)
+            chosen = jax.tree.map(functools.partial(entry_at, entry_at(piece, rows)), stack)
             value = jnp.where(in_turn, chosen(own), value)
-        return value if scales is None else value * _row(current, scales)
+        return value if scales is None else value * entry_at(current, scales)
 
     return jax.vmap(value_at)(count.ravel()).reshape(count.shape) if count.ndim else value_at(count)
-
-
-_FEW = 8
-"""Up to so many rows, comparing is faster than to gather one for each count."""
-
-
-def _row(place: jax.Array, leaf: jax.Array) -> jax.Array:
-    """``leaf[place]``, for a place that there is."""
-    if len(leaf) > _FEW:
-        return leaf[place]
-    row = leaf[0]
-    for i in range(1, len(leaf)):
-        row = jnp.where(place == i, leaf[i], row)
-    return row
 
 
 def _check_window(*, begin: ArrayLike, end: ArrayLike, **_: Any) -> None:

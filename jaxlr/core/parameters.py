@@ -156,6 +156,10 @@ class Number(Kind):
         except OverflowError:  # Of an integer of some hundred digits.
             raise ValueError(f"{where} must be {self._range()}. {self.cure}") from None
         low = known <= self.least if self.open else known < self.least
+        if not self.counted:
+            largest = float(np.finfo(numbers.float_dtype()).max)
+            wide = np.isfinite(known) & (np.abs(known) > largest)
+            self._refuse(where, known, wide, f"at most {largest:.3g}, as a float")
         self._refuse(where, known, low | (known > self.most) | ~np.isfinite(known), self._range())
 
     def _refuse(self, where: str, values: Any, refused: Any, allowed: str) -> None:
@@ -175,10 +179,19 @@ class Number(Kind):
         return f"at least {self.least:g} and finite"
 
     def prepare(self, value: Any) -> Any:
-        return numbers.as_number(value) if self.counted else numbers.as_float(value)
+        return numbers.as_number(_whole(value)) if self.counted else numbers.as_float(value)
 
     def batch_axes(self, value: Any) -> int:
         return max((np.ndim(leaf) - self.axes for leaf in jax.tree.leaves(value)), default=0)
+
+
+def _whole(value: Any) -> Any:
+    """Floats of the host as integers, if all are whole: an integer has more digits in float32."""
+    if not numbers.on_host(value) or np.size(value) == 0:
+        return value
+    known = np.asarray(value)
+    are_whole = known.dtype.kind == "f" and np.all((known % 1.0 == 0.0) & (known < 2.0**63))
+    return known.astype(np.int64)[()] if are_whole else value
 
 
 @dataclass(frozen=True)

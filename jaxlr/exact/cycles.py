@@ -5,7 +5,6 @@ begins are in a table, since a logarithm would be rounded at just the counts whe
 into the next.
 """
 
-import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -17,7 +16,7 @@ from jax.typing import ArrayLike
 
 from jaxlr.core.numbers import as_float, as_steps, exact, is_integer, namespace, on_host
 from jaxlr.exact.doubles import Double, double, exponential, log, most_exponent, product
-from jaxlr.exact.intervals import by_interval, counts_before
+from jaxlr.exact.intervals import anywhere, by_interval, counts_before
 from jaxlr.exact.time import Instant, instant, inverse, most_steps, since, total, unit
 
 __all__ = [
@@ -55,6 +54,9 @@ class Length(NamedTuple):
 
 def length(*steps: ArrayLike) -> Length:
     """The sum of some numbers of steps, as the length of a cycle."""
+    if on_host(*steps):
+        time = instant(sum(map(exact, steps)))
+        return Length(time.whole, double(time.part))
     whole, part = zip(*map(instant, steps), strict=True)
     return Length(total(*whole), double(sum(part)))
 
@@ -75,8 +77,11 @@ def cycle_of(count: ArrayLike, length: Length) -> Cycle:
     number = 2 * half.astype(count.dtype) + rest.astype(count.dtype)
     late = since(count, _begin(number + 1, length)) >= 0.0
     number = number + late.astype(count.dtype)
-    number = jnp.where(unit.high > 0.0, number, jnp.zeros_like(number))
-    return Cycle(number, _begin(number, length), _begin(number + 1, length))
+    is_first = (unit.high <= 0.0) | (length.whole >= most_steps())  # It ends beyond every count.
+    number = jnp.where(is_first, jnp.zeros_like(number), number)
+    ends = _begin(number + 1, length), as_instant(length)
+    end = Instant(*(jnp.where(is_first, *as_steps(y, x)) for x, y in zip(*ends, strict=True)))
+    return Cycle(number, _begin(number, length), end)
 
 
 def _inverse(length: Length) -> Double:
@@ -208,18 +213,20 @@ def by_cycle(
     numbers = jnp.arange(_CYCLES, dtype=count.dtype)
     rows = Entry(Cycle(numbers, _starts(table.ends), table.ends), table.units, table.powers)
 
-    def value(count: jax.Array, entry: Entry) -> Any:
-        beyond = (table.growth == 1.0) & (entry.cycle.number == _CYCLES - 1)
-        cycle = cycle_of(count, table.first)
-        power = exponential(at_most(cycle.number, cycles)[0], table.rate)
-        choose = functools.partial(jnp.where, beyond)
-        counted = Entry(cycle, entry.unit, power)
-        return formula(count, jax.tree.map(lambda x, y: choose(*as_steps(x, y)), counted, entry))
-
     if is_integer(count):
-        return by_interval(value, table.lasts, count, rows, side="left", before_last=formula)
-    ends = jax.tree.map(lambda x: x[:-1], table.ends)
-    return by_interval(value, ends, count, rows, before_last=formula)
+        value = by_interval(formula, table.lasts, count, rows, side="left")
+    else:
+        value = by_interval(formula, jax.tree.map(lambda x: x[:-1], table.ends), count, rows)
+
+    def counted() -> Any:
+        late = since(count, jax.tree.map(lambda x: x[-2], table.ends)) >= 0.0
+        cycle = cycle_of(jnp.where(late, count, jnp.zeros_like(count)), table.first)
+        power = exponential(at_most(cycle.number, cycles)[0], table.rate)
+        return jnp.where(late, formula(count, Entry(cycle, table.units[-1], power)), value)
+
+    late = since(jnp.max(count, initial=0), jax.tree.map(lambda x: x[-2], table.ends)) >= 0.0
+    beyond = late & (table.growth == 1.0)
+    return lax.cond(anywhere(beyond), counted, lambda: value)
 
 
 def at_most(number: jax.Array, cycles: ArrayLike | None) -> tuple[jax.Array, jax.Array]:

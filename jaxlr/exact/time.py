@@ -21,6 +21,7 @@ from jaxlr.core.numbers import (
     as_float,
     as_number,
     as_steps,
+    exact,
     float_dtype,
     int_dtype,
     is_integer,
@@ -141,20 +142,17 @@ def instant(time: ArrayLike) -> Instant:
 
     What is beyond every integer is in the part; so is a gradient with respect to the time.
     """
-    exact: Any
-    array: Any
-    if on_host(time):
-        exact, array, rounding, dtype = np.asarray(time, np.float64), np, 1e-9, np.int64
-    elif is_integer(time):
+    if not on_host(time) and is_integer(time):
         return Instant(time, jnp.zeros(jnp.shape(time), float_dtype()))
-    else:
-        exact, array, rounding, dtype = jnp.asarray(as_float(time)), jnp, 1e-6, int_dtype()
-    known = exact if on_host(time) else lax.stop_gradient(exact)
+    array: Any = namespace(time)
+    number = array.asarray(exact(time))
+    known = number if on_host(time) else lax.stop_gradient(number)
     whole = array.round(known)
     missed = known - whole
-    is_whole = array.abs(missed) <= rounding * array.maximum(known, 1.0)
-    part = (exact - known) + array.where(is_whole, 0.0, missed)
-    most = most_steps()
+    # Some roundings of a product or two, and of a decimal fraction.
+    is_whole = array.abs(missed) <= 1e-9 + 16.0 * np.finfo(known.dtype).eps * known
+    part = (number - known) + array.where(is_whole, 0.0, missed)
+    most, dtype = most_steps(), np.int64 if on_host(time) else int_dtype()
     fits = whole < most
     steps = array.where(fits, whole, 0.0).astype(dtype)
     beyond = array.where(fits, 0.0, whole - float(most))
