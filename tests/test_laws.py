@@ -17,28 +17,18 @@ import numpy as np
 import optax
 import pytest
 from cases import CASES, COUNTS, SOME
+from programs import BEFORE, FLOATS, INTS, USUAL, curve, in_parts, quick
 
 import jaxlr
 
-pytestmark = [pytest.mark.x64, pytest.mark.xdist_group("laws")]
+pytestmark = pytest.mark.x64
+together = pytest.mark.xdist_group("laws")  # They share programs.
 
 NUMERIC = {name: lr for name, lr in CASES.items() if jax.tree.leaves(lr)}
 ONE_OF_EACH = {lr.family.name: lr for lr in CASES.values()}
 FLOAT = jnp.float64 if jax.config.jax_enable_x64 else jnp.float32
 
-BEFORE, AFTER = 3, 3  # Counts that lie before 0, and long after the end of each case.
-INTS = np.array([-(2**31), -1000, -1, *COUNTS, 2**24 + 1, 2**31 - 2, 2**31 - 1], np.int32)
-FLOATS = np.array([-1000, -1, -0.5, *COUNTS, 2**24, 2**31, 1e12], np.float32)
-USUAL = slice(BEFORE, BEFORE + len(COUNTS))
 BETWEEN = 13.5  # No corner of any case lies at this count.
-
-# A gradient takes ten times as long to compile as its curve. Where no digit depends on it, XLA
-# leaves out what makes programs fast.
-QUICK = {"xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emitters": False}
-
-
-def quick(function):
-    return jax.jit(function, compiler_options=QUICK)
 
 
 @functools.cache
@@ -49,12 +39,6 @@ def arrays():
 def float_leaves(lr):
     """The same schedule with float parameters, to be differentiated in."""
     return jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), lr)
-
-
-@functools.cache
-def curve(name):
-    """The values at all integer counts, called from Python."""
-    return np.asarray(CASES[name](INTS))
 
 
 TRACES = collections.Counter()
@@ -81,6 +65,7 @@ def test_every_family_has_a_case():
 # Values.
 
 
+@together
 def test_compiled_and_uncompiled_agree_bitwise(subtests):
     closed = jax.jit(lambda counts: {name: lr(counts) for name, lr in CASES.items()})(INTS)
     argument = handed(arrays(), INTS)
@@ -98,6 +83,7 @@ def test_compiled_and_uncompiled_agree_bitwise(subtests):
                 np.testing.assert_array_max_ulp(np.asarray(values), curve(name), ulp)
 
 
+@together
 def test_scalars_and_arrays_of_counts_agree_to_the_last_digit(subtests):
     columns = [handed(arrays(), count) for count in INTS]
     # XLA has other exponentials for vectors than for scalars in float64.
@@ -113,6 +99,7 @@ def test_scalars_and_arrays_of_counts_agree_to_the_last_digit(subtests):
             np.testing.assert_array_equal(table, np.asarray(lr(INTS)).reshape(3, -1))
 
 
+@together
 def test_every_type_of_count_gives_the_same_values(subtests):
     """All become one of two types before a family sees them: int32 and float32."""
     values = handed(arrays(), FLOATS)
@@ -153,6 +140,7 @@ def low_precision(lr):
     return jax.tree.map(lambda x: jnp.asarray(x, jnp.bfloat16) if isinstance(x, float) else x, lr)
 
 
+@together
 def test_bfloat16_parameters_are_as_good_as_the_float32_that_they_stand_for(subtests):
     low = {name: low_precision(lr) for name, lr in CASES.items()}
     same = jax.tree.map(lambda x: np.float32(x) if jnp.result_type(x) == jnp.bfloat16 else x, low)
@@ -163,6 +151,7 @@ def test_bfloat16_parameters_are_as_good_as_the_float32_that_they_stand_for(subt
             np.testing.assert_allclose(values[name], expected[name], rtol=1e-5, atol=0)
 
 
+@together
 def test_the_first_value_holds_before_count_0(subtests):
     values = handed(arrays(), FLOATS)
     for name in CASES:
@@ -171,6 +160,7 @@ def test_the_first_value_holds_before_count_0(subtests):
                 np.testing.assert_array_equal(row[:BEFORE], row[BEFORE])
 
 
+@together
 def test_values_are_finite_at_every_count(subtests):
     values = handed(arrays(), FLOATS)
     for name in CASES:
@@ -183,6 +173,7 @@ def test_values_are_finite_at_every_count(subtests):
                 assert np.isfinite(lr(count))
 
 
+@together
 def test_every_number_can_be_batched(subtests):
     """A batch of schedules, each with another number doubled, equals a loop over them."""
     every = {name: jax.tree.flatten(lr) for name, lr in arrays().items() if name in NUMERIC}
@@ -222,6 +213,7 @@ def test_every_number_can_be_batched(subtests):
                 assert jax.eval_shape(alone, one).shape == (2, len(INTS))
 
 
+@together
 def test_another_value_is_not_another_trace(subtests):
     handed(arrays(), INTS)
     before = TRACES.copy()
@@ -235,18 +227,12 @@ def test_another_value_is_not_another_trace(subtests):
 
 # Gradients.
 
-PARTS = 8
-every_part = pytest.mark.parametrize(
-    "part",
-    [
-        pytest.param(
-            {name: NUMERIC[name] for name in list(NUMERIC)[i::PARTS]},
-            id=str(i),
-            marks=pytest.mark.xdist_group(f"gradients {i}"),
-        )
-        for i in range(PARTS)
-    ],
-)
+# A gradient takes ten times as long to compile as its curve, so they are compiled quickly.
+every_part = in_parts(NUMERIC, 8)
+
+
+def cases_of(part):
+    return {name: NUMERIC[name] for name in part}
 
 
 def finite(tree):
@@ -262,7 +248,9 @@ def test_gradients_are_finite_at_every_count(part, subtests):
         return jax.vmap(at)(counts)
 
     counts = np.array([*COUNTS, 10**6, 2**31 - 1], np.int32)
-    all_of_them = quick(gradients)({name: float_leaves(lr) for name, lr in part.items()}, counts)
+    all_of_them = quick(gradients)(
+        {name: float_leaves(lr) for name, lr in cases_of(part).items()}, counts
+    )
     for name, gradient in all_of_them.items():
         with subtests.test(name):
             for i, count in enumerate(counts):
@@ -275,7 +263,7 @@ def test_gradients_with_respect_to_the_count_are_finite(part, subtests):
     def slopes(counts):
         return {
             name: jax.grad(lambda counts, lr=lr: jnp.sum(lr(counts)))(counts)
-            for name, lr in part.items()
+            for name, lr in cases_of(part).items()
         }
 
     for name, slope in quick(slopes)(FLOATS[USUAL]).items():
@@ -302,7 +290,7 @@ def test_gradients_agree_with_differences(part, subtests):
     def values(cases):
         return {name: lr(BETWEEN) for name, lr in cases.items()}
 
-    floats = {name: float_leaves(lr) for name, lr in part.items() if smooth(lr)}
+    floats = {name: float_leaves(lr) for name, lr in cases_of(part).items() if smooth(lr)}
     gradients = quick(jax.grad(lambda cases: sum(lr(BETWEEN) for lr in cases.values())))(floats)
     flat = {name: jax.flatten_util.ravel_pytree(lr) for name, lr in floats.items()}
     steps = {name: step_of(np.abs(numbers)) for name, (numbers, _) in flat.items()}
@@ -339,6 +327,7 @@ def test_unflatten_takes_anything(subtests):
             assert jax.tree.unflatten(structure, leaves) == lr
 
 
+@together
 def test_copies_are_equal(subtests):
     for name, lr in CASES.items():
         with subtests.test(name):
@@ -369,6 +358,7 @@ def test_text_and_json_read_back_as_the_same_schedule(subtests):
             assert jaxlr.parse(repr(single)) == lr
 
 
+@together
 def test_the_pytree_form_keeps_the_values(subtests):
     for name, lr in CASES.items():
         with subtests.test(name):
@@ -376,6 +366,7 @@ def test_the_pytree_form_keeps_the_values(subtests):
             assert lr.as_arrays().as_arrays() is lr.as_arrays()
 
 
+@together
 def test_optax_takes_it_for_a_schedule(subtests):
     """A schedule must never have both `init` and `update`, or optax takes it for another thing."""
     for name, lr in CASES.items():
