@@ -168,7 +168,7 @@ def test_triangles_shrink_by_cycle_or_by_count():
     powers = jaxlr.cyclic_schedule(0.1, 0.5, 2, 3, "exp_range", 0.9)
     np.testing.assert_allclose(powers(7), 0.1 + 0.4 * 0.9**7, rtol=1e-6)
     np.testing.assert_allclose(powers(8), 0.1 + 0.4 * 0.9**8 * 2 / 3, rtol=1e-6)
-    with pytest.raises(ValueError, match="`gamma` has no meaning in mode 'triangular'"):
+    with pytest.raises(ValueError, match="`gamma` has no effect in mode 'triangular'"):
         jaxlr.cyclic_schedule(0.1, 0.5, 2, gamma=0.9)
 
 

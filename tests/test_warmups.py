@@ -235,7 +235,7 @@ def test_a_list_of_knots_and_values_can_be_batched():
     {
         "geometric to 0": (
             lambda: jaxlr.warmup_stable_decay_schedule(0, 1, 2, 2, 2, decay_curve="geometric"),
-            "`decay_curve='geometric'` goes between positive values only",
+            "`decay_curve='geometric'` needs positive values",
         ),
         "geometric from 0": (
             lambda: jaxlr.warmup_stable_decay_schedule(0, 1, 2, 2, 2, warmup_curve="geometric"),
