@@ -27,6 +27,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
+from jaxlr.core import text
 from jaxlr.core.family import Constructor, Parametric, constructor_of, constructors
 from jaxlr.core.numbers import as_float, exact, float_dtype
 from jaxlr.core.parameters import Fraction, Kind, Positive, Value
@@ -109,7 +110,7 @@ class _Shape(Kind):
         if not isinstance(value, Curve):
             raise TypeError(
                 f"{where} must be a curve, such as jaxlr.curves.cosine(), or the name of one, such "
-                f"as 'cosine'; got {value!r}. The names are {', '.join(names)}."
+                f"as 'cosine'; got {text.brief(value)}. The names are {', '.join(names)}."
             )
         return value
 

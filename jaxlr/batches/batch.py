@@ -40,7 +40,7 @@ from jax.typing import ArrayLike
 from jaxlr.batches import tables
 from jaxlr.batches.members import values_of_all
 from jaxlr.core import numbers, text
-from jaxlr.core.family import Parametric, same_tree
+from jaxlr.core.family import Parametric
 from jaxlr.core.schedule import Schedule
 from jaxlr.core.stacks import Layout, form, grouped, stacked
 
@@ -112,7 +112,7 @@ class Batch:
     def _rows_of_table(self, places: np.ndarray[Any, Any]) -> dict[str, np.ndarray[Any, Any]]:
         """Returns some rows of :attr:`table`."""
         if self._columns is not None:
-            whole = len(places) == len(self)
+            whole = np.array_equal(places, np.arange(len(self)))
             return {name: c if whole else c[places] for name, c in self._columns.items()}
         # Indexing JAX arrays one by one would take a thousand times as long.
         members = jax.device_get(self) if numbers.known(jax.tree.leaves(self)) else self
@@ -138,21 +138,6 @@ class Batch:
         self._arrays = arrays._arrays = numbers.float_dtype(), arrays
         return self
 
-    def _placed_as(self, sharding: Sharding, number: int) -> "Batch":
-        """Returns the arrays spread over ``number`` devices; the last result is cached."""
-        if self._placed is None or self._placed[0] != sharding:
-            arrays = self.as_arrays()
-
-            def where(leaf: Any) -> Sharding:
-                # A stack that does not divide evenly is replicated.
-                if isinstance(sharding, NamedSharding) and np.shape(leaf)[0] % number:
-                    return NamedSharding(sharding.mesh, PartitionSpec())
-                return sharding
-
-            leaves, places = jax.tree.map(_whole, arrays), jax.tree.map(where, arrays)
-            self._placed = sharding, jax.device_put(leaves, places)
-        return self._placed[1]
-
     def __call__(self, count: ArrayLike) -> jax.Array:
         """Returns the values of all K members: shape (K,) at a count, (K, T) at T counts."""
         count = numbers.host_count(count)
@@ -163,7 +148,7 @@ class Batch:
         return len(self._layout.groups)
 
     def __iter__(self) -> Iterator[Schedule]:
-        stacks = jax.tree.map(_whole, self._stacks)
+        stacks = jax.tree.map(whole_rows, self._stacks)
         return (self._member(stacks, place) for place in range(len(self)))
 
     def _member(self, stacks: Sequence[Schedule], place: int) -> Schedule:
@@ -208,7 +193,9 @@ class Batch:
         return "\n".join([title, *tables.lines(self._rows_of_table(shown), shown)])
 
     def __eq__(self, other: object) -> bool:
-        return same_tree(self, other) if isinstance(other, Batch) else NotImplemented
+        if not isinstance(other, Batch):
+            return NotImplemented
+        return self._layout == other._layout and self._stacks == other._stacks
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -274,7 +261,7 @@ def _chosen(index: Any) -> Any:
 def _rows_of(stacks: Sequence[Schedule], rows: Mapping[int, Any]) -> Iterator[Schedule]:
     """Yields the chosen rows of each of the chosen stacks."""
     for group, places in rows.items():
-        yield jax.tree.map(lambda leaf, places=places: _whole(leaf)[places], stacks[group])
+        yield jax.tree.map(lambda leaf, places=places: whole_rows(leaf)[places], stacks[group])
 
 
 def _values(batch: Batch, count: Any) -> jax.Array:
@@ -407,12 +394,12 @@ def _have_one_form(leaf: Any) -> bool:
 
 def _item(leaf: Any, row: int) -> Any:
     """Returns one row of a leaf."""
-    item = _whole(leaf)[row]
+    item = whole_rows(leaf)[row]
     # A float64 or int64 was a Python number when it went in. A float32 keeps its lower precision.
     return item.item() if isinstance(item, np.float64 | np.int64) else item
 
 
-def _whole(leaf: Any) -> Any:
+def whole_rows(leaf: Any) -> Any:
     """Returns a leaf that can be indexed: on an explicit mesh, its rows are first replicated."""
     if not isinstance(leaf, jax.Array):
         return leaf
@@ -475,4 +462,4 @@ def _key_of_stack(schedules: Schedule, arrays: Schedule) -> Any:
 
 def _concatenated(*leaves: Any) -> Any:
     """Concatenates the rows of several leaves."""
-    return numbers.namespace(*leaves).concatenate(list(map(_whole, leaves)))
+    return numbers.namespace(*leaves).concatenate(list(map(whole_rows, leaves)))

@@ -16,7 +16,6 @@ Array([[1.  , 0.75, 0.5 , 0.25, 0.  ],
 2.0
 """
 
-import functools
 import math
 import os
 import sys
@@ -24,12 +23,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh, NamedSharding, PartitionSpec, Sharding, SingleDeviceSharding
 from jax.typing import ArrayLike
 
 from jaxlr.batches.batch import Batch, stack
+from jaxlr.batches.processors import known_devices, values_on
 from jaxlr.core.numbers import float_dtype, host_count
 from jaxlr.core.schedule import Schedule
 from jaxlr.files import write_whole
@@ -37,9 +35,6 @@ from jaxlr.files import write_whole
 __all__ = ["Block", "blocks", "evaluate"]
 
 _BLOCK_BYTES = 2**25
-
-_MOST_FUSED, _LONG = 8, 512
-"""On one CPU, evaluating all members at once is faster up to this many structures or counts."""
 
 
 def evaluate(
@@ -77,9 +72,9 @@ def evaluate(
       TypeError: if called inside a compiled function; call ``schedules(counts)`` there.
       ValueError: if both ``path`` and ``out`` are given, or ``out`` does not match the result.
     """
-    batch, devices = _as_batch(schedules, counts), _known_devices(devices)
+    batch, devices = _as_batch(schedules, counts), known_devices(devices)
     if path is None:
-        return _evaluate(batch, counts, out, devices, isinstance(schedules, Schedule))
+        return values_on(batch, counts, out, devices, isinstance(schedules, Schedule))
     if out is not None:
         raise ValueError(f"`out` has no meaning for a file; give it or `path`, got {path!r}.")
     return _write(schedules, counts, path, devices, progress)
@@ -98,164 +93,6 @@ def _as_batch(schedules: Schedule | Batch, counts: ArrayLike) -> Batch:
             "inside a compiled function."
         )
     return stack([schedules]) if isinstance(schedules, Schedule) else schedules
-
-
-def _known_devices(devices: Sequence[jax.Device] | None) -> list[jax.Device]:
-    """Returns a checked list of devices; by default all local ones."""
-    if devices is None:
-        return jax.local_devices()
-    known: list[jax.Device] = np.ravel(np.asarray(devices, object)).tolist()
-    if not known or len(set(known)) < len(known):
-        raise ValueError(f"`devices` must be one or more devices, all different, got {devices!r}.")
-    return known
-
-
-class _Plan(NamedTuple):
-    """How to evaluate a batch.
-
-    Attributes:
-      spread: the sharding of the members, equally many on each device.
-      result: the sharding of the values.
-      number: the number of members before padding; ``None`` for a single schedule.
-      by_row: whether to evaluate members one after another.
-    """
-
-    spread: Sharding
-    result: Sharding
-    number: int | None
-    by_row: bool
-
-
-def _evaluate(
-    batch: Batch,
-    counts: ArrayLike,
-    out: jax.Array | None,
-    devices: Sequence[jax.Device],
-    single: bool = False,
-) -> jax.Array:
-    number, counts = len(batch), host_count(counts)
-    devices = devices if number > 1 else devices[:1]
-    platform = devices[0].platform
-    spread, everywhere = _sharding(devices, "batch"), _sharding(devices, None)
-    result = everywhere if number % len(devices) else spread
-    if out is not None:
-        _check_out(out, np.shape(counts) if single else (number, *np.shape(counts)), result)
-    if number % len(devices):
-        whole = -(-number // len(devices)) * len(devices)
-        batch = batch[np.minimum(np.arange(whole), number - 1)]
-    by_row = platform == "cpu" and _is_faster_by_row(batch, np.size(counts), len(devices))
-    # By row, a device may need members from anywhere in the stacks.
-    stacks = batch._placed_as(everywhere if by_row else spread, len(devices))
-    if isinstance(counts, jax.Array):
-        counts = jax.device_put(counts, everywhere)
-    plan = _Plan(spread, result, None if single else number, by_row)
-    # Override a mesh that the caller may have set.
-    with jax.set_mesh(Mesh(np.asarray(devices), ("batch",))):
-        values: jax.Array = _compiled(platform)(out, stacks, counts, plan)
-        return values
-
-
-def _is_faster_by_row(batch: Batch, number: int, devices: int) -> bool:
-    """Tells whether CPUs are faster if they evaluate members one after another."""
-    structures = len(batch.stacks)
-    if devices > 1:  # All at once, devices would exchange values if there are several structures.
-        return structures > 1
-    return structures > _MOST_FUSED and number >= _LONG
-
-
-def _check_out(out: Any, shape: tuple[int, ...], sharding: Sharding) -> None:
-    """Raises an error if ``out`` cannot hold the result."""
-    if not isinstance(out, jax.Array):
-        raise TypeError(f"`out` must be an array of JAX, such as an earlier result, got {out!r}.")
-    dtype: np.dtype[Any] = np.dtype(float_dtype())
-    if out.shape != shape or out.dtype != dtype:
-        raise ValueError(
-            f"`out` must be an array like the result, of the shape {shape} and {dtype}, got one of "
-            f"{out.shape} and {out.dtype}."
-        )
-    if out.is_deleted():
-        raise ValueError("`out` must not have been donated already, got a deleted array.")
-    if not out.sharding.is_equivalent_to(sharding, out.ndim):
-        raise ValueError(
-            f"`out` must be on its devices as the result is, with {sharding}, got one with "
-            f"{out.sharding}. Give an earlier result of as many members."
-        )
-
-
-def _sharding(devices: Sequence[jax.Device], axis: str | None) -> Sharding:
-    """Returns a sharding of the first axis over all devices; replicated if ``axis`` is None."""
-    if len(devices) == 1:
-        return SingleDeviceSharding(devices[0])
-    return NamedSharding(Mesh(np.asarray(devices), ("batch",)), PartitionSpec(axis))
-
-
-@functools.cache
-def _compiled(platform: str) -> Any:
-    """Returns the compiled evaluation for a platform."""
-    # By default XLA uses only half the vector width of the CPU.
-    options = {"xla_cpu_prefer_vector_width": 512} if platform == "cpu" else None
-
-    @functools.partial(
-        jax.jit, donate_argnums=0, static_argnums=3, keep_unused=True, compiler_options=options
-    )
-    def values(out: jax.Array | None, batch: Batch, counts: jax.Array, plan: _Plan) -> jax.Array:
-        is_whole = plan.number == len(batch)
-        if plan.by_row:
-            table = _one_by_one(out if is_whole else None, batch, counts, plan.spread)
-        else:
-            table = batch(counts)
-        if plan.number is None:
-            return table[0]
-        table = jax.lax.with_sharding_constraint(table, plan.spread)
-        if is_whole:
-            return table
-        return jax.lax.with_sharding_constraint(table[: plan.number], plan.result)
-
-    return values
-
-
-def _one_by_one(
-    out: jax.Array | None, batch: Batch, counts: jax.Array, spread: Sharding
-) -> jax.Array:
-    """Writes each member's values into its row; XLA fuses the loops of only a few structures."""
-    if out is None:
-        out = jnp.zeros((len(batch), *counts.shape), float_dtype())
-
-    def write_all(stacks: Any, counts: Any, places: Any, rows: Any, bounds: Any, table: Any) -> Any:
-        for group, schedules in enumerate(stacks):
-
-            def write(index: Any, table: Any, schedules: Schedule = schedules) -> Any:
-                member: Schedule = jax.tree.map(lambda leaf: leaf[rows[index]], schedules)
-                values = member(counts)
-                return jax.lax.dynamic_update_index_in_dim(table, values, places[index], 0)
-
-            table = jax.lax.fori_loop(bounds[group], bounds[group + 1], write, table)
-        return table
-
-    if isinstance(spread, NamedSharding):
-        each, all_ = spread.spec, PartitionSpec()
-        write_all = jax.shard_map(
-            write_all,
-            mesh=spread.mesh,
-            in_specs=(all_, all_, each, each, each, each),
-            out_specs=each,
-            check_vma=False,
-        )
-    places, rows, bounds = _in_order(batch, len(spread.device_set))
-    return write_all(batch.stacks, counts, places, rows, bounds, out)
-
-
-def _in_order(batch: Batch, parts: int) -> tuple[jax.Array, ...]:
-    """Returns the members sorted by structure, their rows in the stacks, and structure bounds.
-
-    Each array concatenates the results for equal parts of the batch.
-    """
-    layout = batch._layout
-    groups, rows = (x.reshape(parts, -1) for x in (layout.groups, layout.rows))
-    places = np.argsort(groups, axis=1, kind="stable")
-    starts = [np.searchsorted(np.sort(part), np.arange(len(batch.stacks) + 1)) for part in groups]
-    arrays = places, np.take_along_axis(rows, places, axis=1), np.stack(starts)
-    return tuple(jnp.asarray(array.ravel(), jnp.int32) for array in arrays)
 
 
 class Block(NamedTuple):
@@ -293,7 +130,7 @@ def blocks(
     if block_bytes < 1:
         raise ValueError(f"`block_bytes` must be at least 1, got {block_bytes}.")
     batch, flat = _as_batch(schedules, counts), np.ravel(host_count(counts))
-    return _blocks(batch, flat, block_bytes, _known_devices(devices))
+    return _blocks(batch, flat, block_bytes, known_devices(devices))
 
 
 def _blocks(
@@ -311,7 +148,7 @@ def _blocks(
             part = batch[chosen]
             for column in range(0, flat.size, width):
                 columns = slice(column, min(column + width, flat.size))
-                values = _evaluate(part, flat[columns], None, devices)
+                values = values_on(part, flat[columns], None, devices)
                 yield Block(_as_slice(chosen), columns, values)
 
 

@@ -14,8 +14,6 @@ from jaxlr.exact.cycles import Entry, Table, at_most, by_cycle, cycle_table
 from jaxlr.exact.doubles import Double, double, exponential, log
 from jaxlr.exact.time import Phase, inverse, progress_in, whole_periods
 
-__all__ = ["per_epoch", "repeat_schedule", "shift_schedule", "stretch_schedule"]
-
 _Shift = Annotated[ArrayLike, Number("Steps", "Give a number of steps.", counted=True)]
 
 

@@ -15,8 +15,6 @@ from jaxlr.core.parameters import Boundaries, Steps, Value
 from jaxlr.core.schedule import Schedule, schedule
 from jaxlr.exact.intervals import entry_at, interval
 
-__all__ = ["join_schedules", "window_schedule"]
-
 
 def _check_join(schedules: Sequence[Schedule], boundaries: ArrayLike, **_: Any) -> None:
     steps = np.asarray(boundaries)

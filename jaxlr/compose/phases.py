@@ -13,8 +13,6 @@ from jaxlr.core.schedule import schedule
 from jaxlr.curves import Shape, along
 from jaxlr.exact.time import progress
 
-__all__ = ["with_cooldown", "with_warmup"]
-
 
 @schedule
 def with_warmup(

@@ -16,8 +16,6 @@ from jaxlr.core.parameters import Positive, Steps, Value, Whole
 from jaxlr.core.schedule import schedule
 from jaxlr.exact.doubles import divide
 
-__all__ = ["add_schedules", "clip_schedule", "multiply_schedules", "with_noise"]
-
 
 @schedule
 def add_schedules(count: jax.Array, schedules: Terms) -> ArrayLike:
@@ -184,6 +182,9 @@ def with_noise(
     counts = _as_integer(count)
     noise = jax.vmap(noise_at)(counts.ravel()).reshape(counts.shape)
     return jnp.where(noisy, value * (1.0 + as_float(noise)), value)
+
+
+with_noise.family.is_heavy = True
 
 
 def _as_integer(number: ArrayLike) -> jax.Array:

@@ -11,8 +11,6 @@ from jaxlr.core.parameters import Kind, Number, is_sequence
 from jaxlr.core.schedule import Schedule, schedule
 from jaxlr.core.stacks import Stacks
 
-__all__ = ["wrap"]
-
 
 class _Function(Kind):
     """A function of the count."""
@@ -57,6 +55,7 @@ class One(Kind):
     name = "Schedule"
 
     def store(self, where: str, value: Any) -> Any:
+        """Returns the schedule, or the callable as one."""
         if isinstance(value, Schedule):
             return value
         if isinstance(value, Parametric):

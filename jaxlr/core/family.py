@@ -27,7 +27,6 @@ __all__ = [
     "compiled",
     "constructor_of",
     "constructors",
-    "same_tree",
 ]
 
 P = ParamSpec("P")
@@ -196,10 +195,13 @@ class Parametric:
         )
 
     def __eq__(self, other: object) -> bool:
-        return same_tree(self, other) if isinstance(other, Parametric) else NotImplemented
+        if not isinstance(other, Parametric):
+            return NotImplemented
+        return self.family is other.family and _same_values(self.params, other.params)
 
     def __hash__(self) -> int:
-        return hash((self._structure, tuple(map(_fingerprint, jax.tree.leaves(self)))))
+        leaves = jax.tree.leaves(dict(self.params), is_leaf=_is_parametric)
+        return hash((self.family, tuple(map(_fingerprint, leaves))))
 
     def __reduce__(self) -> Any:
         names, static, *flags = self._structure[1:]
@@ -250,8 +252,8 @@ class _Structure(NamedTuple):
 
 def _is_opaque(value: Any) -> bool:
     """Tells whether a value contains a parametric that wraps a plain function."""
-    parts = jax.tree.leaves(value, is_leaf=lambda x: isinstance(x, Parametric))
-    return any(isinstance(x, Parametric) and x._structure.is_opaque for x in parts)
+    parts = jax.tree.leaves(value, is_leaf=_is_parametric)
+    return any(x._structure.is_opaque for x in parts if isinstance(x, Parametric))
 
 
 def _flatten_with_keys(self: Parametric) -> tuple[Any, _Structure]:
@@ -281,9 +283,13 @@ def compiled(function: Any) -> Any:
     return call
 
 
-def same_tree(a: Any, b: Any) -> bool:
-    """Tells whether two pytrees are equal, as ``==`` does for schedules."""
-    mine, theirs = jax.tree.flatten(a), jax.tree.flatten(b)
+def _is_parametric(value: Any) -> bool:
+    return isinstance(value, Parametric)
+
+
+def _same_values(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
+    """Tells whether parameters are equal, whichever of the two forms they are in."""
+    mine, theirs = (jax.tree.flatten(dict(x), is_leaf=_is_parametric) for x in (a, b))
     same_structure: bool = mine[1] == theirs[1]  # type: ignore[operator]
     return same_structure and all(map(_same, mine[0], theirs[0]))
 
@@ -292,6 +298,8 @@ def _same(a: Any, b: Any) -> bool:
     """Tells whether two leaves are equal; floats of different dtypes are compared as float32."""
     if a is b:
         return True
+    if not all(isinstance(x, str) or _is_number(x) for x in (a, b)):
+        return bool(a == b)
     if not numbers.known([a, b]):
         return False
     if isinstance(a, str | bool) or isinstance(b, str | bool):
@@ -302,12 +310,16 @@ def _same(a: Any, b: Any) -> bool:
     return x.shape == y.shape and bool(np.all(x == y))
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | np.ndarray | np.generic | jax.Array)
+
+
 def _fingerprint(leaf: Any) -> Any:
     """Returns a hashable stand-in for a leaf; leaves that are equal have the same one."""
+    if isinstance(leaf, str | bool) or not _is_number(leaf):
+        return leaf
     if not numbers.known(leaf):
         return id(leaf)
-    if isinstance(leaf, str | bool):
-        return leaf
     return (np.asarray(leaf, np.float32) + np.float32(0.0)).tobytes()  # -0.0 equals 0.0.
 
 
@@ -324,6 +336,8 @@ class Family:
       signature: the signature of the constructor.
       kinds: the kind of each parameter, by name.
       prepare: computes from the parameters, once, what the formula needs; or None.
+      is_heavy: whether a value takes several times its own memory while it is computed, so that a
+        batch is better evaluated a few members at a time.
       constructor: makes a parametric of this family.
       start: returns the initial memory of a formula that has one; not set for other families.
     """
@@ -349,6 +363,7 @@ class Family:
         self.function = function
         self.made = made
         self.prepare = prepare
+        self.is_heavy = False
         self.is_recipe = not own or own[0].name != made._arguments[0]
         if prepare is not None and self.is_recipe:
             raise TypeError(

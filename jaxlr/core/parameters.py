@@ -131,16 +131,16 @@ class Number(Kind):
             value = self._array_of(where, value)
         if isinstance(value, str):
             meant = text.number_meant(value)
-            raise TypeError(f"{where} must be a number, got the string {value!r}.{meant}")
+            raise TypeError(f"{where} must be a number, got the string {text.brief(value)}.{meant}")
         if isinstance(value, bool) or not _is_numeric(value):
             expected = "a list of numbers" if self.axes else "a number or an array"
-            raise TypeError(f"{where} must be {expected}, got {value!r}. {self.cure}")
+            raise TypeError(f"{where} must be {expected}, got {text.brief(value)}. {self.cure}")
         return _store(value)
 
     def _array_of(self, where: str, items: Sequence[Any]) -> Any:
         if self.axes == 0:
             raise TypeError(
-                f"{where} must be one number, got the list {items!r}. For many schedules "
+                f"{where} must be one number, got the list {text.brief(items)}. For many schedules "
                 "use jaxlr.grid, jaxlr.stack, or jax.vmap over an array."
             )
         try:
@@ -148,7 +148,8 @@ class Number(Kind):
                 return jnp.array(list(items))
             return np.asarray(items) if len(items) else np.zeros(0, np.int32)
         except (TypeError, ValueError) as error:
-            raise TypeError(f"{where} must be a list of numbers, got {items!r}.") from error
+            given = text.brief(items)
+            raise TypeError(f"{where} must be a list of numbers, got {given}.") from error
 
     def check(self, where: str, value: Any) -> None:
         try:
@@ -236,8 +237,8 @@ class Size(Kind):
     def store(self, where: str, value: Any) -> Any:
         if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
             raise ValueError(
-                f"{where} must be a whole number from 1 on, got {value!r}. It is the length of an "
-                "array, so it cannot be traced or batched."
+                f"{where} must be a whole number from 1 on, got {text.brief(value)}. It is the "
+                "length of an array, so it cannot be traced or batched."
             )
         return int(value)
 
@@ -265,8 +266,8 @@ class _Switch(Kind):
     def store(self, where: str, value: Any) -> Any:
         if not isinstance(value, bool | np.bool_):
             raise TypeError(
-                f"{where} must be True or False, got {value!r}. It chooses the formula, so it "
-                "cannot be traced or batched; build one schedule for each choice."
+                f"{where} must be True or False, got {text.brief(value)}. It chooses the formula, "
+                "so it cannot be traced or batched; build one schedule for each choice."
             )
         return bool(value)
 
@@ -279,7 +280,7 @@ class _Name(Kind):
 
     def store(self, where: str, value: Any) -> Any:
         if not isinstance(value, str):
-            raise TypeError(f"{where} must be a string, got {value!r}.")
+            raise TypeError(f"{where} must be a string, got {text.brief(value)}.")
         return value
 
 
@@ -296,7 +297,7 @@ class _Choice(Kind):
     def store(self, where: str, value: Any) -> Any:
         if value not in self.choices:
             names = " or ".join(map(repr, self.choices))
-            raise ValueError(f"{where} must be {names}, got {value!r}.")
+            raise ValueError(f"{where} must be {names}, got {text.brief(value)}.")
         return value
 
 

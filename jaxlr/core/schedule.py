@@ -219,7 +219,7 @@ baseline=None, begin=0)
 
     Raises:
       ValueError: if the text cannot be parsed or names an unknown family; the message says where.
-        Also if the text is longer than a million characters or nested more than 64 deep.
+        Also if the text is longer than a million characters or nested more than 32 deep.
       TypeError: if a family does not accept the arguments, as when it is called.
     """
     return read(text, kind, constructors(), numbers)
