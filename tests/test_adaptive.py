@@ -315,7 +315,7 @@ def test_only_its_own_keyword_is_heard():
 
 def test_a_metric_under_another_name_is_not_silently_ignored():
     lr = jaxlr.reduce_on_plateau(1.0, 0.5, 1)
-    with pytest.warns(UserWarning, match="it waits for `value`, and there is only `loss`"):
+    with pytest.warns(UserWarning, match="it waits for `value`, but was given only `loss`"):
         lr.update(lr.init(), loss=3.0)
     with pytest.raises(TypeError, match="`value` must be a number, got the string '3.0'"):
         lr.update(lr.init(), value="3.0")

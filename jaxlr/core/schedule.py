@@ -149,7 +149,7 @@ class Schedule(Arithmetic):
             raise ValueError(
                 f"`count` must be one number for a batch of schedules, got the shape "
                 f"{np.shape(count)}. For the values of each at all counts call "
-                "jax.vmap(lambda lr: lr(count))(schedules), or make a batch of them by "
+                "jax.vmap(lambda lr: lr(count))(schedules), or make a batch with "
                 "jaxlr.batches.batched(schedules)."
             )
         return _evaluate(self.as_arrays(), count)

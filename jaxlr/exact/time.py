@@ -151,7 +151,7 @@ def instant(time: ArrayLike) -> Instant:
     known = number if on_host(time) else lax.stop_gradient(number)
     whole = array.round(known)
     missed = known - whole
-    # Some roundings of a product or two, and of a decimal fraction.
+    # Allow for the rounding of a product or two, and of a decimal fraction.
     is_whole = array.abs(missed) <= 1e-9 + 16.0 * np.finfo(known.dtype).eps * known
     part = (number - known) + array.where(is_whole, 0.0, missed)
     most, dtype = most_steps(), np.int64 if on_host(time) else int_dtype()
