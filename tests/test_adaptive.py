@@ -529,7 +529,7 @@ def test_a_rule_of_ones_own():
     )
     same(jax.jit(scan)(lr.as_arrays(), METRICS), walk(lr, METRICS))
     assert not any(leaf.weak_type for leaf in jax.tree.leaves(lr.init()))
-    with pytest.raises(TypeError, match="takes memory, metric, scale, base first"):
+    with pytest.raises(TypeError, match="must be memory, metric, scale, base"):
 
         @jaxlr.adaptive_schedule(start=dict)
         def wrong_rule(state, metric, schedule):
