@@ -146,7 +146,7 @@ def test_a_power_of_tokens_after_a_warm_up():
         ),
         "no timescale": (
             lambda: jaxlr.warmup_inverse_sqrt_schedule(0, 1, 0),
-            "`timescale` is `warmup_steps` by default",
+            "`timescale` defaults to `warmup_steps`",
         ),
         "b2": (lambda: jaxlr.radam_warmup_schedule(1, 0.5), "`b2` must be at least 0.62"),
         "unsorted": (
