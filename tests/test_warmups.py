@@ -161,7 +161,7 @@ def test_a_power_of_tokens_after_a_warm_up():
             lambda: jaxlr.piecewise_curve_schedule([2, 5], [1, 2, 3]),
             "one number for each of the `knots`",
         ),
-        "no knots": (lambda: jaxlr.piecewise_curve_schedule([], []), "one at the least"),
+        "no knots": (lambda: jaxlr.piecewise_curve_schedule([], []), "at least one"),
         "empty table": (lambda: jaxlr.table_schedule([]), "one or more numbers"),
         "a number for a table": (lambda: jaxlr.table_schedule(0.1), "one or more numbers"),
     }.values(),

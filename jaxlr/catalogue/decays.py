@@ -163,7 +163,8 @@ def exponential_decay_with_burnin(
 
     Args:
       init_value: :math:`I`, the value at count ``burnin_steps``, where the decay begins.
-      transition_steps: :math:`T`, the steps in which the value is multiplied by the rate once.
+      transition_steps: :math:`T`, the number of steps in which the value is multiplied by the rate
+        once.
       decay_rate: :math:`r`.
       burnin_value: :math:`I_0`, the value before that; None means ``init_value``.
       burnin_steps: :math:`B`, the length of the burn-in.

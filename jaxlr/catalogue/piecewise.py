@@ -241,7 +241,7 @@ def _check_knots(*, knots: ArrayLike, values: ArrayLike, **_: Any) -> None:
     if np.ndim(values) == 0 or np.shape(values)[-1] != np.shape(knots)[-1] or not np.size(knots):
         raise ValueError(
             "`values` must have one number for each of the `knots`, and "
-            f"one at the least, got {np.asarray(values).tolist()} for "
+            f"at least one, got {np.asarray(values).tolist()} for "
             f"{np.asarray(knots).tolist()}."
         )
 
