@@ -17,7 +17,7 @@ from jax import lax
 from jax.custom_batching import custom_vmap
 from jax.typing import ArrayLike
 
-from jaxlr.core.numbers import as_float, as_number, as_steps, is_integer, largest, on_host
+from jaxlr.core.numbers import as_float, as_number, as_steps, is_integer, largest, namespace
 from jaxlr.exact.time import Instant
 
 __all__ = ["anywhere", "by_interval", "counts_before", "entry_at", "interval"]
@@ -101,11 +101,13 @@ def interval(boundaries: ArrayLike, count: ArrayLike, side: Side = "right") -> j
 
 
 def entry_at(index: jax.Array, column: jax.Array) -> jax.Array:
-    """``column[index]``, for an index from 0 on that there is."""
-    if column.size > _FEW[-1]:
+    """``column[index]``, for an index from 0 on that there is; one index if the column has rows."""
+    if len(column) > _FEW[-1]:
         return _rows(column, index)
-    value: jax.Array = _compared(index, jnp.arange(1, column.size), column, "right")
-    return value
+    entry = jnp.broadcast_to(column[0], (*index.shape, *column.shape[1:]))
+    for place in range(1, len(column)):
+        entry = jnp.where(index == place, column[place], entry)
+    return entry
 
 
 def _number_passed(count: jax.Array, boundaries: jax.Array, side: Side) -> jax.Array:
@@ -122,9 +124,10 @@ def _limits(times: Instant, count: ArrayLike) -> tuple[Any, Side]:
 def counts_before(times: Instant) -> Any:
     """The last whole count before each of some times."""
     whole, part = as_number(times.whole), as_float(times.part)
-    array: Any = np if on_host(whole, part) else jnp
+    array = namespace(whole, part)
     most = largest(whole.dtype)
-    never = (whole == most) & (part >= 0.0)  # It is beyond every integer.
+    # A traced time has no digits to tell the largest integer from what is beyond it.
+    never = (whole == most) & (part > 0.0 if array is np else part >= 0.0)
     return array.where(never, most, array.where(part > 0.0, whole, whole - 1))
 
 
