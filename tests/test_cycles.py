@@ -75,8 +75,9 @@ def test_even_cycles_between_two_counts_have_their_numbers_at_every_count(steps)
 
 
 def test_growth_can_be_batched_and_one_is_no_exception():
-    growths, counts = jnp.array([1.0, 1.5, 2.0, 3.0]), np.arange(200)
-    batch = jax.vmap(lambda k: jaxlr.cosine_restarts_schedule(0.5, 8, k, 0.9, 0.1)(counts))
+    growths = jnp.array([1.0, 1.5, 2.0, 3.0])
+    counts = np.append(np.arange(200), [2400, 2407])  # Of 300 cycles of one length, too.
+    batch = jax.jit(jax.vmap(lambda k: jaxlr.cosine_restarts_schedule(0.5, 8, k, 0.9, 0.1)(counts)))
     expected = [jaxlr.cosine_restarts_schedule(0.5, 8, float(k), 0.9, 0.1)(counts) for k in growths]
     np.testing.assert_allclose(batch(growths), expected, rtol=2e-6, atol=1e-7)
 
