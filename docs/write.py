@@ -189,7 +189,7 @@ def draw(folder: Path) -> None:
     """Draws all pictures."""
     for name in DEFAULT_SPACES:
         schedules, picture = drawn(name), figure()
-        labels = {text if len(text) < 99 else f"{text[:97]} …": schedules[text] for text in schedules}
+        labels = {f"{text[:97]} …" if text[99:] else text: lr for text, lr in schedules.items()}
         plot_schedules(labels, STEPS, ax=picture.axes[0])
         save(picture, folder / f"{name}.png", "\n".join(schedules))
     save(overview(), folder / "overview.png", "every family")
