@@ -27,7 +27,9 @@ def lines(k):
 
 
 def mixed(k):
-    waves = jaxlr.batches.zipped(jaxlr.cosine_decay_schedule, init_value=np.ones(k // 2), decay_steps=1000)
+    waves = jaxlr.batches.zipped(
+        jaxlr.cosine_decay_schedule, init_value=np.ones(k // 2), decay_steps=1000
+    )
     return jaxlr.concatenate([lines(k // 2), waves])[RNG.permutation(k)]
 
 

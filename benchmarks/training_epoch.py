@@ -35,8 +35,11 @@ from flax import nnx
 from timing import compare
 
 import jaxlr
-from jaxlr.train import MODELS, classification, epoch
-from jaxlr.train.runs import Program, Trainer
+from jaxlr.train import MODELS, classification
+from jaxlr.train.hyperparameters import Hyperparameters
+from jaxlr.train.optimizer import as_schedule, split_optimizer
+from jaxlr.train.program import Program
+from jaxlr.train.runs import Trainer
 
 RATE = 1e-3
 STEPS = 10_000  # the length of the schedule; longer runs go on at a rate of 0, at the same speed
@@ -55,7 +58,7 @@ LAYERS = {
     ],
     "mlp": [FLAT, ("dense", 256), RELU, ("dense", 128), RELU, ("dense", 10)],
 }
-"""The models of ``jaxlr.train.models``, for the others to build."""
+"""The models of ``jaxlr.train``, for the others to build."""
 
 
 def random_data(size):
@@ -68,11 +71,11 @@ def jax_epochs(model, data, batch_size):
     """Epochs as ``fit`` runs them, of a model that is called with ``rngs``."""
     task = classification(model)
     lr = jaxlr.cosine_decay_schedule(RATE, STEPS)
-    optimizer, schedules = epoch.split_optimizer(optax.adam, {"learning_rate": lr})
+    optimizer, _ = split_optimizer(optax.adam, {"learning_rate": lr})
     trainer = Trainer(
         program=Program(task.loss, task.metric, optimizer, batch_size, batch_size),
         init=task.init,
-        hyperparameters={name: [schedule] for name, schedule in schedules.items()},
+        hyperparameters=Hyperparameters({"learning_rate": [as_schedule(lr)]}),
         seeds=[0],
         train=jax.device_put(data),
         validation=None,

@@ -13,9 +13,13 @@ together, over all devices.
 """
 
 import math
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
+
+from jaxlr.core import text
 
 __all__ = ["epochs_to_steps", "fractions_to_steps", "samples_to_steps", "tokens_to_steps"]
 
@@ -36,22 +40,24 @@ def epochs_to_steps(
       The nearest number of steps.
 
     Raises:
-      ValueError: if a number is negative, or an epoch has no step.
+      ValueError: if a number is negative or not finite, or an epoch has no step.
+      TypeError: if an argument is not a number.
 
     >>> epochs_to_steps(90, num_examples=1_281_167, batch_size=256)
     450360
     >>> epochs_to_steps(1, 1_281_167, 256, drop_remainder=False)
     5005
     """
-    _check(num_examples=num_examples, batch_size=batch_size)
-    whole, rest = divmod(num_examples, batch_size)
+    examples = _size("num_examples", num_examples)
+    batch = _size("batch_size", batch_size)
+    whole, rest = divmod(examples, batch)
     steps_per_epoch = whole if drop_remainder or not rest else whole + 1
     if steps_per_epoch == 0:
         raise ValueError(
-            f"`batch_size` must be at most `num_examples`, got {batch_size} and {num_examples}: an "
-            "epoch has no full batch. Give a smaller batch or drop_remainder=False."
+            f"`batch_size` must be at most `num_examples`, got {batch} and {examples}: an epoch "
+            "has no full batch. Give a smaller batch or drop_remainder=False."
         )
-    return _nearest("epochs", epochs, steps_per_epoch)
+    return _nearest(_number("epochs", epochs) * steps_per_epoch)
 
 
 def samples_to_steps(samples: float, batch_size: int) -> int:
@@ -65,13 +71,14 @@ def samples_to_steps(samples: float, batch_size: int) -> int:
       The nearest number of steps.
 
     Raises:
-      ValueError: if ``samples`` is negative or ``batch_size`` not positive.
+      ValueError: if ``samples`` is negative or not finite, or ``batch_size`` is not a positive
+        whole number.
+      TypeError: if an argument is not a number.
 
     >>> samples_to_steps(1_000_000, batch_size=256)
     3906
     """
-    _check(batch_size=batch_size)
-    return _nearest("samples", samples, 1 / batch_size)
+    return _nearest(_number("samples", samples) / _size("batch_size", batch_size))
 
 
 def tokens_to_steps(tokens: float, batch_size: int, sequence_length: int) -> int:
@@ -86,13 +93,15 @@ def tokens_to_steps(tokens: float, batch_size: int, sequence_length: int) -> int
       The nearest number of steps.
 
     Raises:
-      ValueError: if ``tokens`` is negative or another number not positive.
+      ValueError: if ``tokens`` is negative or not finite, or another is not positive and
+        whole.
+      TypeError: if an argument is not a number.
 
     >>> tokens_to_steps(20e9, batch_size=1024, sequence_length=4096)
     4768
     """
-    _check(batch_size=batch_size, sequence_length=sequence_length)
-    return _nearest("tokens", tokens, 1 / (batch_size * sequence_length))
+    per_step = _size("batch_size", batch_size) * _size("sequence_length", sequence_length)
+    return _nearest(_number("tokens", tokens) / per_step)
 
 
 def fractions_to_steps(fractions: Sequence[float], total_steps: int) -> list[int]:
@@ -109,30 +118,45 @@ def fractions_to_steps(fractions: Sequence[float], total_steps: int) -> list[int
       The length of each phase in steps.
 
     Raises:
-      ValueError: if a number is negative, or the fractions are more than 1 together.
+      ValueError: if a number is negative or not finite, or the fractions are more than 1 together.
+      TypeError: if ``fractions`` is no list of numbers, or ``total_steps`` no number.
 
     >>> fractions_to_steps([0.05, 0.15, 0.30, 0.50], total_steps=937)
     [47, 140, 282, 468]
     >>> fractions_to_steps([1 / 3, 1 / 3, 1 / 3], total_steps=100)
     [33, 34, 33]
     """
-    shares = np.asarray(fractions, np.float64)
-    if not (shares >= 0.0).all() or shares.sum() > 1.0 + 1e-9:
+    if isinstance(fractions, str) or not isinstance(fractions, Iterable):
+        raise TypeError(f"`fractions` must be a list of numbers, got {text.brief(fractions)}.")
+    shares = [_number("fractions", share) for share in fractions]
+    if sum(shares) > 1.0 + 1e-9:
         raise ValueError(
-            f"`fractions` must not be negative, nor more than 1 together, got {list(fractions)}, "
-            f"which is {shares.sum():g} together."
+            f"`fractions` must not be more than 1 together, got {text.brief(shares)}, which is "
+            f"{sum(shares):g} together."
         )
-    ends = [_nearest("total_steps", total_steps, share) for share in np.cumsum(shares)]
+    total = _number("total_steps", total_steps)
+    ends = [_nearest(total * share) for share in np.cumsum(shares)]
     return np.diff(ends, prepend=0).tolist()
 
 
-def _check(**sizes: int) -> None:
-    for name, size in sizes.items():
-        if not (size > 0 and size % 1 == 0):
-            raise ValueError(f"`{name}` must be a positive whole number, got {size!r}.")
+def _size(name: str, value: Any) -> int:
+    number = _number(name, value)
+    if number == 0 or number % 1 != 0:
+        raise ValueError(f"`{name}` must be a positive whole number, got {number!r}.")
+    return int(number)
 
 
-def _nearest(name: str, amount: float, steps_per_unit: float) -> int:
-    if not 0.0 <= amount < math.inf:
-        raise ValueError(f"`{name}` must be finite and not negative, got {amount!r}.")
-    return math.floor(amount * steps_per_unit + 0.5)
+def _number(name: str, value: Any) -> float:
+    number = text.plain(value)
+    if isinstance(number, str):
+        meant = text.number_meant(number)
+        raise TypeError(f"`{name}` must be a number, got the string {text.brief(number)}.{meant}")
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        raise TypeError(f"`{name}` must be a number, got {text.brief(value)}.")
+    if not 0 <= number <= sys.float_info.max:
+        raise ValueError(f"`{name}` must be finite and not negative, got {text.brief(number)}.")
+    return number
+
+
+def _nearest(steps: float) -> int:
+    return math.floor(steps + 0.5)

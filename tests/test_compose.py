@@ -254,7 +254,7 @@ def test_wrong_bounds_are_refused():
         (lambda: jaxlr.with_warmup(COSINE, -1), "`warmup_steps`"),
         (lambda: jaxlr.with_warmup(COSINE, 5, mode="after"), "'prefix' or 'overlay'"),
         (lambda: jaxlr.per_epoch(COSINE, 0), "`steps_per_epoch`"),
-        (lambda: jaxlr.repeat_schedule(COSINE, 5, 0.5), "`t_mul`"),
+        (lambda: jaxlr.repeat_schedule(COSINE, 5, 0.0), "`t_mul`"),
         (lambda: jaxlr.stretch_schedule(COSINE, 0), "`factor`"),
         (lambda: jaxlr.add_schedules([COSINE, np.nan]), r"`schedules`\[1\] must be finite"),
     ):

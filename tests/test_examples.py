@@ -10,7 +10,7 @@ import pytest
 
 EXAMPLES = pathlib.Path(__file__).parents[1] / "examples"
 
-pytest.importorskip("jaxlr.train.fit")
+pytest.importorskip("flax")
 pytest.importorskip("sklearn")
 
 
@@ -40,7 +40,7 @@ def check_mnist(folder):
     out = run("mnist.py", *small, "--out", folder / "new" / "run.png", cwd=folder)
     assert "cnn on 512 images of digits, warmup_cosine_decay_schedule(" in out
     assert "warmup_steps=3, decay_steps=32" in out
-    assert re.search(r"│ 1 +│ [\d.]+ +│", out), "there is a table"
+    assert re.search(r"^1 +[\d.]+ +[\d.]+ +[\d.]+ ", out, re.MULTILINE), "there is a table"
     accuracy = re.search(r"^epoch 1, .*validation_accuracy ([\d.]+), ", out, re.MULTILINE)
     assert float(accuracy[1]) > 0.6
     assert (folder / "new" / "run.png").stat().st_size > 1000
@@ -126,11 +126,13 @@ def test_every_example_is_checked():
     assert CHECKS.keys() == {path.name for path in EXAMPLES.glob("*.py")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CHECKS)
 def test_example(name, tmp_path):
     CHECKS[name](tmp_path)
 
 
+@pytest.mark.slow
 def test_mnist_stops_early(tmp_path):
     """A rate so high that nothing is learned after the first epochs."""
     pytest.importorskip("matplotlib")

@@ -128,18 +128,3 @@ def test_gradients_go_to_the_entries_that_were_taken(number, size):
     taken = np.bincount(np.searchsorted(boundaries, count, side="right"), minlength=number + 1)
     for gradient in (jax.grad(total)(values), jax.jacfwd(total)(values)):
         np.testing.assert_allclose(gradient, 2 * values * taken, rtol=1e-5)
-
-
-def test_the_cheaper_formula_is_not_asked_after_the_last_boundary():
-    boundaries, values = np.arange(0, 5000, 250).astype(np.int32), np.arange(21)
-    count = np.arange(0, 6000).astype(np.int32)
-
-    def formula(count, entry):
-        return entry + 1000 * (count >= 4750).astype(np.int32)
-
-    looked_up = functools.partial(
-        by_interval, formula, boundaries, columns=values, before_last=lambda count, entry: entry
-    )
-    expected = formula(count, np.searchsorted(boundaries, count, side="right"))
-    for last in (4750, 6000):
-        np.testing.assert_array_equal(looked_up(count=count[:last]), expected[:last])

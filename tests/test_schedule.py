@@ -249,7 +249,8 @@ def test_a_schedule_of_tracers_can_be_printed_and_compared():
 
 def test_long_arrays_are_printed_short():
     assert (
-        repr(jaxlr.constant_schedule(np.zeros(1000))) == "constant_schedule(value=<float64[1000]>)"
+        repr(jaxlr.constant_schedule(np.zeros(10**5)))
+        == "constant_schedule(value=<float64[100000]>)"
     )
     assert (
         repr(jaxlr.constant_schedule(np.float32([0.1, 2]))) == "constant_schedule(value=[0.1, 2.0])"
@@ -257,8 +258,8 @@ def test_long_arrays_are_printed_short():
 
 
 def test_a_call_inside_a_trace_adds_no_call_to_the_program():
-    jaxpr = jax.make_jaxpr(jaxlr.cosine_decay_schedule(0.1, 1000))(3)
-    assert "_evaluate" not in str(jaxpr)
+    program = jax.jit(jaxlr.cosine_decay_schedule(0.1, 1000)).lower(3).as_text()
+    assert "_evaluate" not in program
 
 
 def test_a_call_from_python_traces_once_for_a_family():
@@ -270,7 +271,9 @@ def test_a_call_from_python_traces_once_for_a_family():
 
 
 @jaxlr.schedule
-def inverse_power(count, init_value: jaxlr.core.Value, power: jaxlr.core.NonNegative = 0.5, table=(1, 2)):
+def inverse_power(
+    count, init_value: jaxlr.core.Value, power: jaxlr.core.NonNegative = 0.5, table=(1, 2)
+):
     """A user's formula."""
     return init_value * (1.0 + jnp.asarray(count, float)) ** -power
 

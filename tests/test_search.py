@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from programs import in_parts, quick
 from scipy import stats
 
 import jaxlr
@@ -28,6 +29,7 @@ from jaxlr.search import (
     random_schedules,
     sample,
     space,
+    typical_schedules,
     uniform,
 )
 from jaxlr.search.defaults import DEFAULT_SPACES
@@ -60,27 +62,44 @@ every_space = pytest.mark.parametrize(
 )
 
 
-def test_every_family_of_the_catalogue_has_a_default_space():
+def test_every_family_with_a_text_has_a_default_space():
     ours = {
         name
         for name, constructor in jaxlr.families().items()
-        if str(constructor.__module__).startswith("jaxlr.catalogue.")
+        if str(constructor.__module__).startswith(("jaxlr.catalogue.", "jaxlr.compose."))
     }
-    assert set(DEFAULT_SPACES) == ours
+    assert set(DEFAULT_SPACES) == ours - {"wrap"}
 
 
-@pytest.mark.parametrize("total_steps", [1, 2, 9, 1000])
+@in_parts(DEFAULT_SPACES, 4)
+def test_default_spaces_are_sensible(part, subtests):
+    values_of = quick(lambda batches: {name: b(np.arange(1000)) for name, b in batches.items()})
+    for total_steps in (1, 2, 9, 1000):  # All with 1000 counts, so there is one compilation.
+        batches = {
+            family: sample(KEY, default_space(family, total_steps, 0.5), 64, "sobol").as_arrays()
+            for family in part
+        }
+        for family, curves in values_of(batches).items():
+            with subtests.test(f"{family} in {total_steps} steps"):
+                values = np.asarray(curves)[:, :total_steps]
+                assert np.all(np.isfinite(values))
+                assert np.all(values >= 0.0)
+                assert np.all(values <= 0.5 * (1 + 1e-6))
+                if total_steps == 1000:
+                    largest = values.max(axis=1)
+                    assert np.all(largest >= 0.5 / 200)
+                    assert np.ptp(largest) > 0.1, "they differ"
+
+
 @pytest.mark.parametrize("family", DEFAULT_SPACES)
-def test_default_spaces_are_sensible(family, total_steps):
-    batch = sample(KEY, default_space(family, total_steps, 0.5), 64, "sobol")
-    values = np.asarray(batch(np.arange(1000)))[:, :total_steps]  # Of one shape: one compilation.
-    assert np.all(np.isfinite(values))
-    assert np.all(values >= 0.0)
-    assert np.all(values <= 0.5 * (1 + 1e-6))
-    if total_steps == 1000:
-        largest = values.max(axis=1)
-        assert np.all(largest >= 0.5 / 200)
-        assert np.ptp(largest) > 0.1, "they differ"
+def test_typical_schedules_are_what_the_default_space_draws(family):
+    """One for each variant, in the middle of what may be drawn, the same ones every time."""
+    schedules = typical_schedules(family, total_steps=100, peak=0.5)
+    assert len(schedules) == len(DEFAULT_SPACES[family])
+    assert schedules == typical_schedules(family, total_steps=100, peak=0.5)
+    structures = {jax.tree.structure(lr) for lr in schedules}
+    drawn = {jax.tree.structure(lr) for lr in sample(KEY, default_space(family, 100, 0.5), 64)}
+    assert structures <= drawn
 
 
 @every_space
@@ -502,6 +521,7 @@ def test_a_check_that_wants_single_numbers_gets_them():
             "`families`",
         ),
         (lambda: default_space("wrap", 10, 1.0), ValueError, "'wrap'"),
+        (lambda: typical_schedules("wrap", 10, 1.0), ValueError, "'wrap'"),
         (lambda: default_space("step_decay", 0, 1.0), ValueError, "`total_steps`"),
         (lambda: default_space("step_decay", 10, 0.0), ValueError, "`peak`"),
     ],

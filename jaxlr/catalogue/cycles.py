@@ -38,17 +38,9 @@ from jaxlr.exact.time import (
     passed,
     phase,
     progress_in,
+    total,
     whole_periods,
 )
-
-__all__ = [
-    "cosine_onecycle_schedule",
-    "cyclic_polynomial_schedule",
-    "cyclic_schedule",
-    "linear_onecycle_schedule",
-    "onecycle_schedule",
-    "sgdr_schedule",
-]
 
 
 def _check_onecycle(*, pct_start: ArrayLike, pct_final: ArrayLike, **_: Any) -> None:
@@ -326,8 +318,11 @@ def cyclic_schedule(
     risen, missing = (jnp.where(rises, x, y) for x, y in zip(rise, fall[::-1], strict=True))
     peak = max_value
     if cycle.rate is not None:
-        shrink = exponential(count if mode == "exp_range" else number, cycle.rate)
-        peak = blend(base_value, max_value, shrink, 1.0 - shrink)
+        times = count if mode == "exp_range" else number
+        shrink = exponential(times, cycle.rate)
+        # One minus the power, which has lost its digits where the rate is near 1.
+        lost = -jnp.expm1(as_float(times) * (cycle.rate.high + cycle.rate.low))
+        peak = blend(base_value, max_value, shrink, lost)
     return along(curve, Progress(risen, missing), base_value, peak)
 
 
@@ -462,8 +457,8 @@ def sgdr_schedule(
       <https://arxiv.org/abs/1608.03983>`_, 2017
     """
     arguments: Any = cosine_kwargs
-    ends = jnp.cumsum(arguments["decay_steps"])
-    starts = ends - arguments["decay_steps"]
+    ends = jax.lax.associative_scan(total, arguments["decay_steps"])
+    starts = jnp.concatenate([jnp.zeros_like(ends, shape=1), ends[:-1]])
     warmup_cosine = warmup_cosine_decay_schedule.family.function
 
     def of_cycle(count: jax.Array, entry: Any) -> jax.Array:

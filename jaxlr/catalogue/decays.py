@@ -4,27 +4,17 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import ArrayLike
 
 from jaxlr.catalogue.transitions import constant_schedule
 from jaxlr.compose import join_schedules
-from jaxlr.core.numbers import as_float, exact
+from jaxlr.core.numbers import as_float, exact, float_dtype
 from jaxlr.core.parameters import NonNegative, Period, Positive, Steps, Value
 from jaxlr.core.schedule import Schedule, schedule
 from jaxlr.exact import powers
 from jaxlr.exact.doubles import Double, double, exponential, log, per_step
 from jaxlr.exact.time import inverse, passed, whole_periods
-
-__all__ = [
-    "exponential_decay",
-    "exponential_decay_with_burnin",
-    "inverse_power_decay_schedule",
-    "inverse_sqrt_schedule",
-    "inverse_time_decay",
-    "natural_exponential_decay",
-    "power_decay_schedule",
-    "step_decay",
-]
 
 
 def _decay(
@@ -59,7 +49,7 @@ def exponential_decay(
       end_value: a lower bound if ``decay_rate < 1``, else an upper bound.
 
     Returns:
-      The schedule. It has no end; growth stops at 1e38 times ``init_value``.
+      The schedule. It has no end; growth stops at the largest float.
 
     Raises:
       ValueError: if ``transition_steps`` or ``decay_rate`` is not positive, which optax takes for a
@@ -401,7 +391,8 @@ def _exponential(
 ) -> ArrayLike:
     """``init_value * exp(slope * n)``, where ``n`` counts steps or stairs, up to a bound."""
     units = whole_periods(elapsed, transition_steps) if staircase else elapsed
-    value = init_value * exponential(units, slope)
+    most = np.finfo(float_dtype()).max  # Growth stays finite.
+    value = jnp.clip(init_value * exponential(units, slope), -most, most)
     if end_value is None:
         return value
     falls = slope.high + slope.low < 0.0

@@ -51,18 +51,6 @@ from jaxlr.exact.powers import exp2m1, log1p, raised
 from jaxlr.exact.time import blend, either_progress, inverse, progress, total
 from jaxlr.exact.waves import half_cosines
 
-__all__ = [
-    "exponential_warmup_schedule",
-    "log_warmup_schedule",
-    "noam_hold_schedule",
-    "noam_schedule",
-    "radam_warmup_schedule",
-    "warmup_constant_schedule",
-    "warmup_cosine_decay_schedule",
-    "warmup_exponential_decay_schedule",
-    "warmup_inverse_sqrt_schedule",
-]
-
 
 @schedule
 def warmup_constant_schedule(
@@ -425,6 +413,7 @@ class _Rectified(NamedTuple):
     rest: Any
     most: Any
     scale: Any
+    least: Any
 
 
 def _rectified(*, b2: ArrayLike, **_: Any) -> _Rectified:
@@ -434,8 +423,11 @@ def _rectified(*, b2: ArrayLike, **_: Any) -> _Rectified:
     rest = rate / 6.0 * _series(rate * rate)  # coth(q / 2) - 2 / q
     most = unit + rest - 4.0
     counts = array.expand_dims(array.arange(1.0, 65.0), tuple(range(1, 1 + np.ndim(rate))))
-    first = 1 + array.sum(_excess(counts, rate, unit, rest, most, array) <= 0.0, axis=0)
-    return _Rectified(first, rate, unit, rest, most, (4.0 + most) / (2.0 + most) / most)
+    excesses = _excess(counts, rate, unit, rest, most, array)
+    least = array.min(array.where(excesses > 0.0, excesses, np.inf), axis=0)
+    first = 1 + array.sum(excesses <= 0.0, axis=0)
+    scale = (4.0 + most) / (2.0 + most) / most
+    return _Rectified(first, rate, unit, rest, most, scale, least)
 
 
 @schedule(prepare=_rectified, check=_check_radam)
@@ -473,8 +465,9 @@ def radam_warmup_schedule(
       Liu et al., `On the Variance of the Adaptive Learning Rate and Beyond
       <https://arxiv.org/abs/1908.03265>`_, 2019; ``RAdamWarmup`` of pytorch_warmup.
     """
-    first, rate, unit, rest, most, scale = rectified
+    first, rate, unit, rest, most, scale, least = rectified
     excess = _excess(as_float(count) + as_float(first), rate, unit, rest, most, jnp)
+    excess = jnp.where(count > 0, excess, least)  # The difference of two numbers that are close.
     factor = excess * ((2.0 + excess) / (4.0 + excess)) * scale
     return peak_value * jnp.sqrt(jnp.clip(factor, np.finfo(factor.dtype).tiny, 1.0))
 

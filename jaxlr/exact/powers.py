@@ -3,8 +3,8 @@ r"""Powers and logarithms of many numbers at a time, with all digits at both end
 Most processors call a function for each power. Here it is :math:`b^p = 2^{p \log_2 b}` in some
 sixty sums and products, of which compilers make vector code. Where :math:`p \log_2 b` is 100, a
 float32 would round it by 4e-6; so the logarithm has two parts, of which the first has 12 binary
-digits, as in :class:`~jaxlr.doubles.Double`, and so has the product with the exponent. In float64
-XLA's own functions serve.
+digits, as in :class:`~jaxlr.exact.doubles.Double`, and so has the product with the exponent. In
+float64 XLA's own functions serve.
 
 The derivatives are powers and logarithms again. None is infinite: those of ``0 ** p`` with
 ``p < 1``, which would turn every gradient into NaN that passes through, even where a mask hides the
@@ -56,20 +56,19 @@ def power(base: ArrayLike, exponent: ArrayLike | Double) -> jax.Array:
     in two parts, has more digits than a float. Any other power of 0 is 0. Where it is no product,
     what is above the range of floats is ``2.0 ** 127``, and what is below it 0.
     """
-    base, digits = jnp.asarray(as_float(base)), exponent_of(exponent)
-    if isinstance(digits, int):
-        return lax.integer_pow(base, int(digits))
-    return _power(base, *map(jnp.asarray, digits))
+    base, exponent = jnp.asarray(as_float(base)), exponent_of(exponent)
+    if isinstance(exponent, int):
+        return lax.integer_pow(base, int(exponent))
+    return _power(base, *map(jnp.asarray, exponent))
 
 
-def raised(fraction: Progress, exponent: ArrayLike) -> Progress:
+def raised(fraction: Progress, exponent: ArrayLike | Double) -> Progress:
     """Raises the remaining fraction to a power; the elapsed one keeps its digits near 0."""
-    digits = exponent_of(exponent)
-    if isinstance(digits, int):
-        whole = int(digits)
-        remaining = lax.integer_pow(fraction.remaining, whole)
-        return Progress(_whole_elapsed(*fraction, whole), remaining)
-    return Progress(*_raised(*fraction, *map(jnp.asarray, digits)))
+    exponent = exponent_of(exponent)
+    if isinstance(exponent, int):
+        remaining = lax.integer_pow(fraction.remaining, int(exponent))
+        return Progress(_whole_elapsed(*fraction, exponent), remaining)
+    return Progress(*_raised(*fraction, *map(jnp.asarray, exponent)))
 
 
 @jax.custom_jvp
@@ -120,6 +119,7 @@ def _power(base: jax.Array, high: jax.Array, low: jax.Array) -> jax.Array:
         result = jnp.where(x.high + x.low < 127.0, near * (1.0 + growth), 2.0**127)
         positive = positive & (x.high + x.low > -127.0)
     result = jnp.where(positive, result, _power_of_zero(exponent))
+    # A schedule whose exponent is 2 must be equal to a member of a batch with exponents 2 and 2.5.
     for whole in _WHOLE:
         result = jnp.where(exponent == whole, lax.integer_pow(base, whole), result)
     return result

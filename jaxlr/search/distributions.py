@@ -20,8 +20,6 @@ from jaxlr.search.spaces import (
     settled,
 )
 
-__all__ = ["choice", "distribution", "integer", "log_integer", "log_uniform", "uniform"]
-
 P = ParamSpec("P")
 
 
@@ -56,7 +54,7 @@ class _Whole(Number):
 
     def store(self, where: str, value: Any) -> Any:
         number = super().store(where, value)
-        if np.ndim(number) == 0 and numbers.known(number) and float(number).is_integer():
+        if np.ndim(number) == 0 and numbers.known(number) and number % 1 == 0:
             return int(number)
         raise ValueError(f"{where} must be an integer, got {value!r}.")
 

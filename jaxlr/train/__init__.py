@@ -9,16 +9,24 @@
 
 from importlib.util import find_spec as _find_spec
 
-for _name in ("flax", "orbax", "rich"):
+for _name in ("flax", "rich"):
     if _find_spec(_name) is None:
         raise ImportError(f'jaxlr.train needs the package {_name}: pip install "jaxlr[train]".')
 
 from jaxlr.train.fitting import FitResult, fit
 from jaxlr.train.history import History
-from jaxlr.train.images.classification import Classification, classification
-from jaxlr.train.images.data import Dataset, load
-from jaxlr.train.images.models import CNN, MLP, MODELS, FastCNN
-from jaxlr.train.images.recipes import RECIPES, Recipe
+from jaxlr.train.images import (
+    CNN,
+    MLP,
+    MODELS,
+    RECIPES,
+    Classification,
+    Dataset,
+    FastCNN,
+    Recipe,
+    classification,
+    load,
+)
 from jaxlr.train.results import Candidate, SweepResult
 from jaxlr.train.sweeping import sweep
 

@@ -1,25 +1,22 @@
-"""One epoch of training, as pure functions that a caller may compile, map or distribute.
+"""One epoch of one run, as pure functions that a caller may compile, map or distribute.
 
 * :func:`start` draws the parameters and makes the optimizer's state;
 * :func:`draw_batches` draws the order of the data;
 * :func:`train_epoch` updates parameters and state once per batch, and records every step;
 * :func:`evaluate` averages metrics over a data set.
 
-Functions and sizes among their arguments are structure, for static arguments of ``jax.jit``. All
-others are arrays or pytrees of arrays. What a schedule comes to here is a row of values, one for
-each step, so that any schedule is the same program, and many runs at once are ``jax.vmap`` or
-``jax.lax.map`` over the state and the rows, with the data and their order shared.
-:mod:`jaxlr.train.runs` does that.
+Functions and sizes among the arguments are structure, for static arguments of ``jax.jit``. All
+others are arrays or pytrees of arrays. A schedule arrives as a row of values, one for each step:
+any schedule is the same program, and many runs at once are ``jax.vmap`` or ``jax.lax.map`` over the
+state and the rows, with the data and their order shared. :mod:`jaxlr.train.program` does that.
 
-The learning rate and all other scheduled hyperparameters come to the optimizer through
-``optax.inject_hyperparams``; :func:`split_optimizer` says which these are. The optimizer sees
-gradients and parameters of 16 bits in float32, and keeps its moments so: in bfloat16 a second
-moment with decay 0.999 never decays, since 0.999 itself rounds to 1.
+The optimizer sees gradients and parameters of 16 bits in float32, and keeps its moments so: in
+bfloat16 a second moment with decay 0.999 never decays, since 0.999 itself rounds to 1.
 """
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -28,32 +25,26 @@ import jax.numpy as jnp
 import optax
 from jax import lax
 from jax.typing import ArrayLike
-from optax import GradientTransformationExtraArgs
 
-from jaxlr.core.schedule import Schedule
-from jaxlr.feedback.adaptive import AdaptiveSchedule, OneOrNumber
+from jaxlr.train.optimizer import Optimizer
 from jaxlr.train.stateful import is_stateful
+from jaxlr.train.types import Init, Loss, Metric, PyTree
 
 __all__ = [
     "LossMetric",
-    "Optimizer",
     "TrainState",
-    "as_schedule",
     "draw_batches",
     "evaluate",
+    "loss_key",
     "num_examples",
-    "split_optimizer",
     "start",
+    "takes_key",
     "train_epoch",
 ]
 
-Init = Callable[[jax.Array], Any]
-Loss = Callable[[Any, Any], Any]
-Metric = Callable[[Any, Any], Mapping[str, jax.Array]]
-
 
 class TrainState(NamedTuple):
-    """What training changes.
+    """The part of a run that training changes.
 
     Attributes:
       params: the parameters of the model.
@@ -61,140 +52,16 @@ class TrainState(NamedTuple):
         and ``opt_state.hyperparams`` has the values that the last one used.
     """
 
-    params: Any
-    opt_state: Any
+    params: PyTree
+    opt_state: PyTree
 
 
-class Optimizer(NamedTuple):
-    """The part of an optimizer that is structure, in a form that can be compared and hashed.
-
-    Attributes:
-      factory: makes the optimizer from keyword arguments.
-      leaves: its fixed arguments, flattened.
-      structure: how to unflatten them to a dict.
-    """
-
-    factory: Callable[..., Any]
-    leaves: tuple[Any, ...]
-    structure: Any
-
-    @property
-    def fixed(self) -> dict[str, Any]:
-        """The arguments that are compiled in, by name."""
-        arguments: dict[str, Any] = jax.tree.unflatten(self.structure, self.leaves)
-        return arguments
-
-    def build(self, hyperparameters: Mapping[str, Any]) -> GradientTransformationExtraArgs:
-        """Makes the optimizer, with the given schedules for the arguments that are not fixed."""
-
-        def factory(**values: Any) -> Any:
-            return self.factory(**self.fixed, **values)
-
-        # inject_hyperparams takes every callable for a schedule and every number for a traced one.
-        # It is shown the schedules alone: a weight decay mask stays a mask, a size stays a size.
-        keyword = inspect.Parameter.KEYWORD_ONLY
-        signature = inspect.Signature([inspect.Parameter(k, keyword) for k in hyperparameters])
-        factory.__signature__ = signature  # type: ignore[attr-defined]
-        inject = optax.inject_hyperparams(factory, hyperparam_dtype=jnp.float32)
-        return inject(**hyperparameters)
-
-
-def as_schedule(schedule: Any, name: str = "schedule") -> Any:
-    """Returns a schedule in the form to hand to compiled code.
-
-    Args:
-      schedule: a :class:`jaxlr.Schedule`, a function of the count, a number, or a stateful schedule
-        of optax (with ``init`` and ``update``) that is a pytree.
-      name: what to call it in errors.
-
-    Returns:
-      The schedule, a pytree of arrays. A stateful one of optax is returned as it is.
-
-    Raises:
-      TypeError: if it is none of these.
-
-    >>> as_schedule(0.1)(5)
-    Array(0.1, dtype=float32)
-    """
-    if isinstance(schedule, AdaptiveSchedule):
-        return schedule.as_arrays()
-    if is_stateful(schedule):
-        return schedule
-    return OneOrNumber().store(f"`{name}`", schedule).as_arrays()
-
-
-def split_optimizer(
-    optimizer: Callable[..., Any], hyperparameters: Mapping[str, Any]
-) -> tuple[Optimizer, dict[str, Any]]:
-    """Separates an optimizer into its structure and its schedules.
-
-    Schedules are the given hyperparameters and, among the keywords of a ``functools.partial``, each
-    :class:`jaxlr.Schedule`, each array of floats, and each function given for a parameter whose
-    default is a number. All else is compiled in, exactly as optax has it.
-
-    Args:
-      optimizer: a function with a parameter ``learning_rate`` that makes an optax optimizer, such
-        as ``optax.adam`` or ``functools.partial(optax.adamw, weight_decay=0.1, mask=mask)``.
-      hyperparameters: schedules by parameter name, ``learning_rate`` among them. They are handed on
-        as they are.
-
-    Returns:
-      The structure, and the schedules by parameter name.
-
-    Raises:
-      TypeError: if the optimizer is made already or has no such open parameter.
-
-    >>> import functools, jaxlr, optax
-    >>> decay = jaxlr.linear_schedule(0.1, 0.0, transition_steps=100)
-    >>> optimizer, schedules = split_optimizer(
-    ...     functools.partial(optax.adamw, b2=0.99, weight_decay=decay), {"learning_rate": 0.001})
-    >>> optimizer.fixed, list(schedules)
-    ({'b2': 0.99}, ['learning_rate', 'weight_decay'])
-    """
-    factory, keywords = optimizer, {}
-    if isinstance(optimizer, functools.partial) and not optimizer.args:
-        factory, keywords = optimizer.func, optimizer.keywords
-    parameters = _parameters_of(factory)
-    for name in ("learning_rate", *hyperparameters):
-        if name not in parameters or name in keywords:
-            raise TypeError(
-                f"`optimizer` must be a function with an open parameter `{name}`, got "
-                f"{optimizer!r}. Give optax.adam, not optax.adam(0.1); for other hyperparameters "
-                "give functools.partial(optax.adam, b2=0.99)."
-            )
-    fixed, schedules = {}, dict(hyperparameters)
-    for name, value in keywords.items():
-        if _is_scheduled(value, parameters.get(name)):
-            schedules[name] = as_schedule(value, name)
-        else:
-            fixed[name] = value
-    leaves, structure = jax.tree.flatten(fixed)
-    return Optimizer(factory, tuple(leaves), structure), schedules
-
-
-def _parameters_of(factory: Any) -> Mapping[str, inspect.Parameter]:
-    if not callable(factory):
-        return {}
-    return inspect.signature(factory).parameters
-
-
-def _is_scheduled(value: Any, parameter: inspect.Parameter | None) -> bool:
-    if isinstance(value, Schedule) or is_stateful(value):
-        return True
-    if isinstance(value, jax.Array):
-        return jnp.issubdtype(value.dtype, jnp.floating)
-    # A function for a parameter such as `mask`, whose default is None, is not a schedule.
-    default = parameter.default if parameter else None
-    is_number = isinstance(default, int | float) and not isinstance(default, bool)
-    return callable(value) and is_number
-
-
-def num_examples(data: Any, name: str = "data") -> int:
+def num_examples(data: PyTree, name: str = "data") -> int:
     """Returns the common length of the arrays of a data set.
 
     Args:
       data: a pytree of arrays with a common leading axis.
-      name: what to call it in errors.
+      name: the name of the argument, for errors.
 
     Returns:
       The length of that axis.
@@ -231,8 +98,31 @@ def start(
       The state.
     """
     params = init(key)
+    _check_trainable(params)
     opt_state = optimizer.build(hyperparameters).init(_widen(params))
+    if any(_is_multi_steps(node) for node in jax.tree.leaves(opt_state, is_leaf=_is_multi_steps)):
+        raise ValueError(
+            "`optimizer` must not be one of optax.MultiSteps, with which a schedule would count "
+            "batches and not updates. Give `accumulate`, the number of batches per update, and the "
+            "optimizer without optax.MultiSteps."
+        )
     return jax.tree.map(_strong, TrainState(params, opt_state))
+
+
+def _is_multi_steps(node: Any) -> bool:
+    return isinstance(node, optax.MultiStepsState)
+
+
+def _check_trainable(params: PyTree) -> None:
+    for path, leaf in jax.tree_util.tree_flatten_with_path(params)[0]:
+        dtype = jnp.result_type(leaf)
+        if not jnp.issubdtype(dtype, jnp.inexact):
+            raise TypeError(
+                "`init` must return parameters that can be trained, floats, got "
+                f"{dtype} at {jax.tree_util.keystr(path)}. Of a Flax module with dropout or other "
+                "state take the parameters alone, nnx.split(model, nnx.Param, ...)[1]; a `loss` "
+                "with a third parameter `key` gets a random key for each batch."
+            )
 
 
 def draw_batches(key: jax.Array, epoch: ArrayLike, examples: int, batch_size: int) -> jax.Array:
@@ -255,13 +145,26 @@ def draw_batches(key: jax.Array, epoch: ArrayLike, examples: int, batch_size: in
     return order[: examples - examples % batch_size].reshape(-1, batch_size)
 
 
+def loss_key(loss: Loss, key: jax.Array) -> jax.Array | None:
+    """Returns the random key of a run for its losses, if ``loss`` takes one.
+
+    Args:
+      loss: as for :func:`train_epoch`.
+      key: the key of the run for :func:`draw_batches`.
+    """
+    # No epoch has this number.
+    return jax.random.fold_in(key, 2**32 - 1) if takes_key(loss) else None
+
+
 def train_epoch(
     loss: Loss,
     optimizer: Optimizer,
     state: TrainState,
     hyperparameters: Mapping[str, Any],
-    data: Any,
+    data: PyTree,
     batches: jax.Array,
+    key: jax.Array | None = None,
+    accumulate: int = 1,
 ) -> tuple[TrainState, dict[str, jax.Array]]:
     """Makes one update for each batch of an epoch.
 
@@ -274,22 +177,25 @@ def train_epoch(
         stateful schedule.
       data: a pytree of arrays with a common leading axis.
       batches: the examples of each update, as :func:`draw_batches` returns them.
+      key: the random key of the run for its losses, if ``loss`` takes one.
+      accumulate: into how many batches to split the examples of an update, to need less memory; its
+        gradient is the mean over them.
 
     Returns:
       The state after the epoch, and for each of its steps: ``step``, counted from 0 over all
-      epochs; the value of each scheduled hyperparameter in this update; ``loss``; what else
-      ``loss`` returned; ``gradient_norm``, the Euclidean norm of the whole gradient.
+      epochs; the value of each scheduled hyperparameter in this update; ``loss``; the other
+      means of ``loss``; ``gradient_norm``, the Euclidean norm of the whole gradient.
     """
     stateful = {name: x for name, x in hyperparameters.items() if is_stateful(x)}
     values = {name: x for name, x in hyperparameters.items() if name not in stateful}
     # Of a number, `inject_hyperparams` takes the value from its state; each step puts it there.
     update = optimizer.build({**dict.fromkeys(values, 0.0), **stateful}).update
-    value_and_gradient = jax.value_and_grad(functools.partial(_loss_and_means, loss), has_aux=True)
 
     def step(state: TrainState, at: tuple[Any, Any]) -> tuple[TrainState, dict[str, jax.Array]]:
         indices, values = at
-        batch = jax.tree.map(lambda array: array[indices], data)
-        (value, means), gradient = value_and_gradient(state.params, batch)
+        (value, means), gradient = _gradient(
+            loss, state.params, data, indices, _folded(key, state.opt_state.count)
+        )
         # Where the optimizer squares the gradient too, XLA would store the squares for both.
         norm = optax.tree.norm(_widen(lax.optimization_barrier(gradient)))
         gradient = _widen(gradient)
@@ -304,10 +210,32 @@ def train_epoch(
         )
         return TrainState(params, opt_state), _widen(record)
 
+    batches = batches.reshape(len(batches), accumulate, -1)
     return lax.scan(step, state, (batches, values))
 
 
-def evaluate(metric: Metric, batch_size: int, params: Any, data: Any) -> dict[str, jax.Array]:
+def _gradient(
+    loss: Loss, params: PyTree, data: PyTree, batches: jax.Array, key: jax.Array | None
+) -> tuple[tuple[jax.Array, dict[str, jax.Array]], PyTree]:
+    """Returns loss, means and gradient, each the mean over some batches."""
+    value_and_gradient = jax.value_and_grad(functools.partial(_loss_and_means, loss), has_aux=True)
+
+    def of_batch(at: ArrayLike) -> Any:
+        batch = jax.tree.map(lambda array: array[batches[at]], data)
+        return value_and_gradient(params, batch, _folded(key, at))
+
+    if len(batches) == 1:
+        return of_batch(0)
+
+    def add(total: Any, at: jax.Array) -> tuple[Any, None]:
+        return jax.tree.map(jnp.add, total, _widen(of_batch(at))), None
+
+    first = _widen(of_batch(0))
+    total, _ = lax.scan(add, first, jnp.arange(1, len(batches)))
+    return jax.tree.map(lambda x: x / len(batches), total)
+
+
+def evaluate(metric: Metric, batch_size: int, params: PyTree, data: PyTree) -> dict[str, jax.Array]:
     """Averages metrics over all examples of a data set, the last incomplete batch included.
 
     Args:
@@ -358,14 +286,29 @@ class LossMetric:
     loss: Loss
 
     def __call__(self, params: Any, batch: Any) -> dict[str, jax.Array]:
-        """Returns the loss and what else it returned, repeated for each example."""
-        value, means = _loss_and_means(self.loss, params, batch)
+        """Returns the loss and its other means, repeated for each example."""
+        value, means = _loss_and_means(self.loss, params, batch, None)
         size = num_examples(batch)
         return {name: jnp.full(size, x) for name, x in _merge({"loss": value}, means).items()}
 
 
-def _loss_and_means(loss: Loss, params: Any, batch: Any) -> tuple[Any, dict[str, Any]]:
-    result = loss(params, batch)
+def _folded(key: jax.Array | None, number: ArrayLike) -> jax.Array | None:
+    return None if key is None else jax.random.fold_in(key, number)
+
+
+def takes_key(loss: Loss) -> bool:
+    """Tells whether a loss has a parameter ``key`` that nobody has given yet."""
+    try:
+        parameter = inspect.signature(loss).parameters.get("key")
+    except (TypeError, ValueError):  # It does not say.
+        return False
+    return parameter is not None and parameter.default is inspect.Parameter.empty
+
+
+def _loss_and_means(
+    loss: Loss, params: PyTree, batch: PyTree, key: jax.Array | None
+) -> tuple[Any, dict[str, Any]]:
+    result = loss(params, batch, key=key) if takes_key(loss) else loss(params, batch)
     value, means = result if isinstance(result, tuple) else (result, {})
     for name, mean in means.items():
         if jnp.shape(mean) != ():

@@ -21,66 +21,75 @@ mean loss over a batch, and the data are arrays with one entry per example.
 >>> result.history.epochs["epoch"]
 array([ 1,  2,  3,  4,  5,  6,  7,  8,  9, 10])
 
-What is compiled, and when
---------------------------
+Compilation
+-----------
 
 A whole epoch is one compiled call: the data lie on the device, and batches are picked there. The
 values of the schedule, the seed, the parameters and the data are arguments of the program, so a
-second :func:`fit` with the same functions and shapes does not compile again, whatever its schedule.
+second :func:`fit` with the same functions and shapes does not compile again, under any schedule.
 Another ``init``, ``loss``, ``metric`` or optimizer is another program, and so is another structure
 of a stateful schedule; functions are the same if they are one object, so define them once and not
 in a loop. Data that are JAX arrays already are not copied to the device again.
 
-:func:`jaxlr.train.sweep` trains many at once; :mod:`jaxlr.train.runs` is what both are made of.
+:func:`jaxlr.train.sweep` trains many at once; :mod:`jaxlr.train.program` says
+how they are compiled.
 """
 
-import contextlib
 import os
-import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jaxlr.core.schedule import Schedule
 from jaxlr.feedback.stopping import EarlyStopping
-from jaxlr.train import checks as _checks
-from jaxlr.train import epoch
-from jaxlr.train.checkpoint import Checkpoints
-from jaxlr.train.epoch import Init, Loss, LossMetric, Metric, TrainState
+from jaxlr.train.arguments import (
+    check_functions,
+    check_monitors,
+    make_trainer,
+    one_schedule,
+    seed_number,
+    whole,
+)
+from jaxlr.train.epoch import TrainState
 from jaxlr.train.history import History, format_row
-from jaxlr.train.progress import display
-from jaxlr.train.runs import DIVERGED, STOPPED, Program, Trainer
+from jaxlr.train.layout import Layout
+from jaxlr.train.loop import Loop, Saving
+from jaxlr.train.optimizer import as_schedule
+from jaxlr.train.record import Record
+from jaxlr.train.runs import DIVERGED, STOPPED, Runs
+from jaxlr.train.types import Array, Init, Loss, Metric, OptimizerFactory, PyTree, ScheduleLike
 
 __all__ = ["FitResult", "fit"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class FitResult:
-    """What came of a run.
+    """The outcome of a run.
 
     Attributes:
       params: the parameters: of the best epoch with early stopping, whether or not it stopped the
         run; else of the last epoch.
       state: the parameters and the state of the optimizer after the last epoch.
-      history: what happened at each step and in each epoch.
+      history: the record of each step and each epoch.
       best_epoch: with early stopping, the epoch that ``params`` are of, counted from 1; 0 for the
         initial parameters, if the monitored number was never finite. Else None.
       stopped_epoch: the epoch after which early stopping ended the run, or None if it did not.
       diverged: whether the run ended because its loss was no longer finite.
     """
 
-    params: Any
+    params: PyTree
     state: TrainState
     history: History
     best_epoch: int | None
     stopped_epoch: int | None
     diverged: bool
+
+    def __repr__(self) -> str:
+        parameters = sum(leaf.size for leaf in jax.tree.leaves(self.params))
+        return f"FitResult({self.summary()}; {parameters:,} parameters)"
 
     def summary(self) -> str:
         """Returns one line: the last epoch, the best one, and how the run ended."""
@@ -96,17 +105,18 @@ class FitResult:
 
 
 def fit(
-    schedule: Any,
+    schedule: ScheduleLike,
     init: Init,
     loss: Loss,
-    train: Any,
-    validation: Any = None,
+    train: PyTree,
+    validation: PyTree = None,
     *,
     epochs: int,
     batch_size: int,
+    accumulate: int = 1,
     metric: Metric | None = None,
     validation_batch_size: int | None = None,
-    optimizer: Callable[..., Any] = optax.adam,
+    optimizer: OptimizerFactory = optax.adam,
     seed: int = 0,
     early_stopping: EarlyStopping | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
@@ -118,7 +128,9 @@ def fit(
 
     Each epoch draws a new order of the training data and makes one update per whole batch; the
     ``n % batch_size`` examples that come last in that order wait for another epoch. So a run has
-    ``epochs * (n // batch_size)`` steps, and the schedule sees the counts from 0 up to that.
+    ``epochs * (n // batch_size)`` steps, and the schedule sees the counts from 0 up to that. With
+    ``accumulate=k`` an update takes k batches, and k times ``batch_size`` stands here for
+    ``batch_size``.
 
     A run whose loss is NaN or infinite at the last step of an epoch ends there, with a warning.
 
@@ -131,25 +143,34 @@ def fit(
       init: returns the parameters, any pytree of arrays, for a random key. It is compiled. For a
         Flax module: ``lambda key: nnx.split(Model(rngs=nnx.Rngs(key)))[1]``.
       loss: returns the mean loss over a batch for parameters and that batch; or a pair of it and a
-        dict of other means to record, such as ``{"accuracy": ...}``.
+        dict of other means to record, such as ``{"accuracy": ...}``. If it has a third parameter
+        named ``key``, it gets a random key, another one for each batch, for dropout or noise:
+        ``nnx.merge(graphdef, params)(x, rngs=nnx.Rngs(dropout=key))``. Then give a ``metric`` for
+        the validation data.
       train: the training data: a pytree of arrays with a common leading axis, such as
         ``(images, labels)``. A batch is the same pytree with ``batch_size`` entries.
       validation: the validation data, of the same form, looked at after each epoch.
       epochs: the number of epochs.
-      batch_size: the number of examples per update.
+      batch_size: the number of examples per batch.
+      accumulate: the number of batches per update: the gradient is the mean over them. The schedule
+        counts updates. It takes the place of ``optax.MultiSteps``, with which a schedule would
+        count batches.
       metric: returns a dict of arrays with one value per example for parameters and a batch of the
-        validation data; they are averaged over all of these. By default it is ``loss`` and what
-        ``loss`` returns beside.
+        validation data; they are averaged over all of these. By default it is ``loss`` with
+        its other means.
       validation_batch_size: how many examples of the validation data to look at together; by
         default ``batch_size``. It matters for speed and memory only.
       optimizer: a function that makes an optax optimizer for a ``learning_rate``. Give other
         hyperparameters by ``functools.partial(optax.adamw, weight_decay=0.1, mask=mask)``; any that
         is a number may be a :class:`jaxlr.Schedule` too, and is then recorded.
-      seed: decides on the initial parameters and the order of the data.
+      seed: decides on the initial parameters and the order of the data; from 0 to 2**32 - 1.
       early_stopping: when to stop before the last epoch, made by :func:`jaxlr.early_stopping`; the
         result then has the best parameters.
-      checkpoint: a directory to save the run to after each epoch.
-      resume: go on from the checkpoint if there is one; the result is bit for bit that of a run
+      checkpoint: a directory to save the run to after each epoch. A run with other arguments cannot
+        go on from it, nor one with other data or functions, as far as functions can be told apart:
+        by their code and the constants in it, but not by lists, dicts and objects that they use;
+        see :mod:`jaxlr.train.identity`.
+      resume: go on from the checkpoint if there is one; the result is bit for bit the same as
         without interruption. If False, a checkpoint that is there is an error.
       progress: show progress on standard error: a bar on a terminal, else a line per epoch.
       on_epoch: called after each epoch, its checkpoint included, with its row of the history.
@@ -158,70 +179,36 @@ def fit(
       The parameters and the record.
 
     Raises:
-      ValueError: if an argument is out of range, or the checkpoint is that of another run.
-      TypeError: if the schedule or the optimizer is none.
+      ValueError: if an argument is out of range, or the checkpoint belongs to another run.
+      TypeError: if an argument is of the wrong kind.
+      BlockingIOError: if another process uses the checkpoint.
       FileExistsError: if there is a checkpoint but ``resume`` is False.
     """
-    _checks.sizes(train, validation, epochs, batch_size, validation_batch_size)
-    structure, schedules = epoch.split_optimizer(
-        optimizer, {"learning_rate": epoch.as_schedule(schedule)}
-    )
-    for name, value in schedules.items():
-        _checks.scalar(name, value)
-    train, validation = jax.tree.map(jnp.asarray, (train, validation))
-    trainer = Trainer(
-        program=Program(
-            loss=loss,
-            metric=metric or LossMetric(loss),
-            optimizer=structure,
-            batch_size=batch_size,
-            validation_batch_size=validation_batch_size or batch_size,
-        ),
-        init=init,
-        hyperparameters={name: [value] for name, value in schedules.items()},
-        seeds=[seed],
-        train=train,
-        validation=validation,
+    epochs, seed = whole("epochs", epochs, 1), seed_number("seed", seed)
+    check_functions(on_epoch=on_epoch)
+    learning_rate = as_schedule(schedule)
+    one_schedule("learning_rate", learning_rate)
+    trainer = make_trainer(
+        {"learning_rate": [learning_rate]},
+        [seed],
+        init,
+        loss,
+        train,
+        validation,
+        batch_size=batch_size,
+        accumulate=accumulate,
+        metric=metric,
+        validation_batch_size=validation_batch_size,
+        optimizer=optimizer,
         early_stopping=early_stopping,
+        diverges=None,
+        layout=Layout(),
     )
-    runs, history = trainer.begin(), History()
-    trainer.check_monitors(runs)
-    with contextlib.ExitStack() as stack:
-        checkpoints = None
-        if checkpoint is not None:
-            configuration = {
-                "schedule": _checks.text(schedule),
-                "optimizer": _checks.text(optimizer),
-                "epochs": str(epochs),
-                "batch_size": str(batch_size),
-                "seed": str(seed),
-                "early_stopping": str(early_stopping),
-                "train": _checks.shapes(train),
-                "validation": _checks.shapes(validation),
-                "parameters": _checks.shapes(trainer.params(runs, 0)),
-            }
-            checkpoints = stack.enter_context(Checkpoints(checkpoint, configuration, resume))
-            saved = checkpoints.restore(trainer.packed_like(runs, 1))
-            if saved is not None:
-                runs = trainer.unpacked(runs, saved[0], saved[1]["runs"])
-                history = History(saved[1]["steps"], saved[1]["epochs"])
-            _check_rates(schedules["learning_rate"], history)
-        show = stack.enter_context(display(progress, epochs, history.num_epochs))
-        while history.num_epochs < epochs and runs.active.any():
-            begin = time.perf_counter()
-            runs, steps, rows = trainer.advance(runs, history.num_epochs)
-            row: dict[str, float] = {"epoch": history.num_epochs + 1}
-            row |= {name: float(column[0]) for name, column in rows.items()}
-            row["seconds"] = time.perf_counter() - begin
-            history = history.add({name: column[0] for name, column in steps.items()}, row)
-            if checkpoints is not None:
-                state, record = trainer.packed(runs)
-                columns = {"steps": history.steps, "epochs": history.epochs}
-                checkpoints.save(history.num_epochs, state, {"runs": record, **columns})
-            row = history.row(-1)
-            show(row)
-            if on_epoch is not None:
-                on_epoch(row)
+    check_monitors(trainer)
+    configuration = {"schedule": schedule, "optimizer": optimizer, "epochs": epochs, "seed": seed}
+    saving = Saving(checkpoint, resume, configuration)
+    runs, record = Loop(trainer, epochs, _row, saving, progress, on_epoch).run()
+    history = _history(record)
     diverged = bool(runs.status[0] == DIVERGED)
     if diverged:
         warnings.warn(_obituary(history), RuntimeWarning, stacklevel=2)
@@ -235,6 +222,18 @@ def fit(
     )
 
 
+def _history(record: Record, before: int = 0) -> History:
+    """Writes the record of the one run that there is, after some epochs."""
+    epochs: dict[str, Array] = {"epoch": before + 1 + np.arange(record.num_epochs)}
+    epochs |= {name: column[0] for name, column in record.epochs.items()}
+    epochs["seconds"] = record.seconds
+    return History({name: column[0] for name, column in record.steps.items()}, epochs)
+
+
+def _row(runs: Runs, records: Sequence[Record]) -> dict[str, float]:
+    return _history(records[-1], int(runs.epochs[0]) - records[-1].num_epochs).row(-1)
+
+
 def _obituary(history: History) -> str:
     finite = np.isfinite(history.steps["loss"])
     step = int(np.flatnonzero(finite).max(initial=-1)) + 1
@@ -243,15 +242,3 @@ def _obituary(history: History) -> str:
         f"The loss became {loss:g} at step {step}, with a learning rate of {rate:g}: training "
         f"ended after epoch {history.num_epochs}."
     )
-
-
-def _check_rates(schedule: Any, history: History) -> None:
-    """Catches another schedule behind the same text, such as a function with other constants."""
-    if not isinstance(schedule, Schedule) or history.num_epochs == 0:
-        return
-    used, given = history.steps["learning_rate"], schedule(history.steps["step"])
-    if not np.allclose(used, given, rtol=1e-4, atol=0.0):
-        raise ValueError(
-            "`schedule` does not give the learning rates that the run in `checkpoint` has used so "
-            "far. Give the same schedule to continue it, or another directory to begin anew."
-        )

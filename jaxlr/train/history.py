@@ -13,31 +13,33 @@ array([1.5  , 0.375])
 
 import csv
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import numpy.typing as npt
-from rich.table import Column, Table
+from rich.table import Table
 
 from jaxlr.files import write_whole
+from jaxlr.train.tables import rich_table
+from jaxlr.train.types import Columns
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["History", "format_row", "format_value"]
 
-Columns = Mapping[str, npt.NDArray[Any]]
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class History:
-    """What happened at each step and in each epoch; it never changes, :meth:`add` makes another.
+    """The record of each step and each epoch; it never changes, :meth:`add` makes another.
 
     Attributes:
       steps: arrays with one value per step: ``step``, counted from 0; ``learning_rate`` and any
         other scheduled hyperparameter, as used by the update of that step; ``loss``;
-        ``gradient_norm``; and what else the loss function returned.
+        ``gradient_norm``; and the other means that the loss function returned.
       epochs: arrays with one value per epoch: ``epoch``, counted from 1; the means over its steps
-        of ``loss`` and what else the loss function returned; the metrics on the validation data
+        of ``loss`` and the other means of the loss function; the metrics on the validation data
         after it, under ``validation_`` and their names; and ``seconds``, compilation included.
     """
 
@@ -50,6 +52,10 @@ class History:
             columns = getattr(self, name)
             ordered = {key: columns[key] for key in sorted(columns, key=_place)}
             object.__setattr__(self, name, ordered)
+
+    def __repr__(self) -> str:
+        steps, epochs = ", ".join(self.steps), ", ".join(self.epochs)
+        return f"History({self.num_epochs} epochs; steps: {steps}; epochs: {epochs})"
 
     @property
     def num_epochs(self) -> int:
@@ -87,12 +93,29 @@ class History:
             writer.writerow(columns)
             writer.writerows(zip(*columns.values(), strict=True))
 
-    def table(self) -> Table:
-        """Returns the epochs as a table for ``rich.print``."""
-        table = Table(*(Column(name, overflow="fold") for name in self.epochs))
-        for index in range(self.num_epochs):
-            table.add_row(*map(format_value, self.row(index).values()))
-        return table
+    def plot(
+        self,
+        title: str = "",
+        *,
+        label_smoothing: float = 0.0,
+        axes: "Sequence[Axes] | None" = None,
+    ) -> "list[Axes]":
+        """Draws the run; see :func:`jaxlr.plot.plot_history`."""
+        from jaxlr.plot import plot_history
+
+        return plot_history(self, title, label_smoothing=label_smoothing, axes=axes)
+
+    def table(self, width: int | None = None) -> Table:
+        """Returns the epochs as a table for ``rich.print``.
+
+        Args:
+          width: the characters of a line; by default those of the terminal.
+        """
+        columns = {
+            name: list(map(format_value, column.tolist())) for name, column in self.epochs.items()
+        }
+        compared = [name for name in columns if name.startswith(("loss", "validation_"))]
+        return rich_table(columns, whole=["epoch", *compared], width=width)
 
 
 def format_row(row: Mapping[str, float]) -> str:
@@ -114,7 +137,7 @@ _LAST = ("gradient_norm", "seconds")
 
 
 def _place(name: str) -> tuple[int, str]:
-    """Sorts columns: what counts, what is trained, what else, validation, what it took."""
+    """Sorts columns: counts, the rate, the loss, other means, validation, and costs last."""
     if name in _FIRST:
         return _FIRST.index(name), name
     return len(_FIRST) + (name in _LAST) * 2 + name.startswith("validation_"), name

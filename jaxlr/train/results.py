@@ -1,27 +1,30 @@
-"""What came of a sweep: every number of every run, and which did best."""
+"""The outcome of a sweep: every number of every run, and which did best."""
 
 import csv
 import os
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import jax
 import numpy as np
-from rich.table import Column, Table
+from rich.table import Table
 
 from jaxlr.batches.batch import Batch
+from jaxlr.batches.tables import described, texts, without_constants
+from jaxlr.core.numbers import float_dtype
 from jaxlr.files import write_whole
 from jaxlr.train.history import format_value
+from jaxlr.train.record import Record
 from jaxlr.train.runs import Runs, Trainer
+from jaxlr.train.tables import rich_table
+from jaxlr.train.types import Array, Mode
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.axes import Axes
 
-__all__ = ["STATUS", "Candidate", "Mode", "SweepResult", "sign_of"]
-
-Array = np.ndarray[Any, Any]
-Mode = Literal["min", "max"]
+__all__ = ["STATUS", "Candidate", "SweepResult", "result_of", "sign_of"]
 
 STATUS = np.array(["trained", "stopped", "diverged", "dropped"])
 """How a run ended, by the numbers that :class:`jaxlr.train.runs.Runs` has for it."""
@@ -33,7 +36,7 @@ class Candidate(NamedTuple):
     Attributes:
       index: its place among the schedules.
       schedule: the schedule, as it was given.
-      parameters: its row of the table: what made it, and other hyperparameters.
+      parameters: its row of the table: the arguments that made it, and other hyperparameters.
       score: the metric, of the epoch that the parameters of each run are of; the mean over seeds.
       spread: the standard deviation over seeds; NaN for one seed.
     """
@@ -45,17 +48,17 @@ class Candidate(NamedTuple):
     spread: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SweepResult:
-    """What came of a sweep over K schedules with S seeds each.
+    """The outcome of a sweep over K schedules with S seeds each.
 
     Attributes:
       schedules: the schedules, as they were given.
-      table: what made each, by name, and other hyperparameters: arrays of K.
+      table: the arguments that made each, and other hyperparameters, by name: arrays of K.
       seeds: the seeds.
       runs: arrays [K, S, epochs] by name: the columns of the history of epochs of
-        :func:`jaxlr.train.fit`, and ``learning_rate``, that of the last step of the epoch. What was
-        not trained is NaN.
+        :func:`jaxlr.train.fit`, and ``learning_rate``, at the last step of the epoch. NaN where
+        a run was not trained.
       rates: the learning rate of every update of every run, [K, S, steps]: schedules that listen to
         a metric included, and NaN where a run was not trained. It is kept on the host, in 4 bytes
         for each run and step.
@@ -84,6 +87,13 @@ class SweepResult:
     bytes_per_run: int
     _trainer: Trainer
     _final: Runs
+
+    def __repr__(self) -> str:
+        candidates, seeds = self.status.shape
+        text = f"SweepResult({candidates} schedules, {seeds} seeds; {self.summary()}"
+        if not np.isnan(self.scores()).any(axis=1).all():
+            text += f": {textwrap.shorten(repr(self.best().schedule), 300)}"
+        return text + ")"
 
     @property
     def metrics(self) -> dict[str, Array]:
@@ -119,8 +129,8 @@ class SweepResult:
         """Returns the best schedule.
 
         Args:
-          metric: what to rank by, a name in ``runs``; by default ``monitor``.
-          mode: ``"min"`` if less is better, ``"max"`` if more is; by default that of ``monitor``.
+          metric: the number to rank by, a name in ``runs``; by default ``monitor``.
+          mode: ``"min"`` if less is better, ``"max"`` if more is; by default as for ``monitor``.
 
         Raises:
           ValueError: if there is no such metric, ``mode`` is missing for another metric than
@@ -206,25 +216,44 @@ class SweepResult:
             for step, rate in enumerate(trained):
                 yield [k, self.seeds[s], step, rate]
 
-    def rich_table(self, most: int = 20) -> Table:
-        """Returns the best schedules as a table for ``rich.print``."""
-        names = ("rank", "index", *self.table, self.monitor, "status")
-        table = Table(*(Column(name, overflow="fold") for name in names))
-        for rank, index in enumerate(self.order()[:most].tolist(), start=1):
-            found = self.candidate(index)
-            score = format_value(found.score)
-            if len(self.seeds) > 1:
-                score += f" ± {format_value(found.spread)}"
-            made = (format_value(value) for value in found.parameters.values())
-            ends = ", ".join(dict.fromkeys(self.status[index].tolist()))
-            table.add_row(str(rank), str(index), *made, score, ends)
-        return table
+    def rich_table(self, most: int = 20, width: int | None = None) -> Table:
+        """Returns the best schedules as a table for ``rich.print``.
 
-    def plot(self, metric: str | None = None) -> "Figure":
-        """Draws the schedules and how they did, the best ones in colour."""
+        Args:
+          most: how many.
+          width: the characters of a line; by default those of the terminal.
+        """
+        made = {name: texts(column, digits=4) for name, column in self.table.items()}
+        constants, varying = without_constants(made)
+        if any("" in column for column in varying.values()):
+            # Of several families, each with parameters of its own.
+            rows = [
+                dict(zip(varying, row, strict=True)) for row in zip(*varying.values(), strict=True)
+            ]
+            varying = {"schedule": list(map(described, rows))}
+        order = self.order()[:most].tolist()
+        columns = {"rank": list(map(str, range(1, len(order) + 1))), "index": list(map(str, order))}
+        columns |= {name: [column[index] for index in order] for name, column in varying.items()}
+        columns[self.monitor] = [self._score_text(index) for index in order]
+        columns["status"] = [
+            ", ".join(dict.fromkeys(self.status[index].tolist())) for index in order
+        ]
+        whole = "rank", "index", self.monitor, "status"
+        return rich_table(columns, constants, whole, width)
+
+    def _score_text(self, index: int) -> str:
+        score, spread = self.candidate(index)[-2:]
+        if np.isnan(score):
+            return ""
+        return format_value(score) + (f" ± {spread:.2g}" if len(self.seeds) > 1 else "")
+
+    def plot(
+        self, metric: str | None = None, *, axes: "Sequence[Axes] | None" = None
+    ) -> "list[Axes]":
+        """Draws the schedules and how they did; see :func:`jaxlr.plot.plot_sweep`."""
         from jaxlr.plot import plot_sweep
 
-        return plot_sweep(self, self._known(metric))
+        return plot_sweep(self, self._known(metric), axes=axes)
 
     def summary(self) -> str:
         """Returns one line: how many runs there were, how they ended, and the best."""
@@ -248,6 +277,47 @@ class SweepResult:
                 raise ValueError(f"`mode` must be 'min' or 'max' for {metric!r}, got None.")
             mode = self.mode
         return sign_of(mode)
+
+
+def result_of(
+    trainer: Trainer,
+    runs: Runs,
+    record: Record,
+    *,
+    schedules: Sequence[Any] | Batch,
+    table: Mapping[str, Array],
+    seeds: Sequence[int],
+    epochs: int,
+    monitor: str,
+    mode: Mode,
+) -> SweepResult:
+    """Makes the result of runs that have ended, by candidate and seed, up to the last epoch."""
+    shape, per_epoch = (len(schedules), len(seeds)), trainer.steps_per_epoch
+    missing = epochs - record.num_epochs
+
+    def padded(column: Array, count: int) -> Array:
+        more = np.full((*shape, count), np.nan)
+        return np.append(column.reshape(*shape, -1), more, axis=2)
+
+    numbers = {name: padded(column, missing) for name, column in record.epochs.items()}
+    rates = padded(record.steps["learning_rate"], missing * per_epoch).astype(float_dtype())
+    numbers["learning_rate"] = rates[..., per_epoch - 1 :: per_epoch].astype(np.float64)
+    return SweepResult(
+        schedules=schedules,
+        table=table,
+        seeds=tuple(seeds),
+        runs=numbers,
+        rates=rates,
+        status=STATUS[runs.status].reshape(shape),
+        epochs=runs.epochs.reshape(shape),
+        best_epoch=runs.best_epoch.reshape(shape),
+        seconds=record.seconds,
+        monitor=monitor,
+        mode=mode,
+        bytes_per_run=trainer.bytes_per_run(),
+        _trainer=trainer,
+        _final=runs,
+    )
 
 
 def sign_of(mode: str) -> int:

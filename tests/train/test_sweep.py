@@ -10,9 +10,8 @@ import optax
 import pytest
 
 import jaxlr
-from jaxlr.train.fitting import fit
-from jaxlr.train.runs import Program
-from jaxlr.train.sweeping import sweep
+from jaxlr.train import fit, sweep
+from jaxlr.train.layout import Layout
 
 N = 50
 RNG = np.random.default_rng(0)
@@ -275,6 +274,26 @@ def test_the_monitor_of_each_kind_is_looked_for():
         train([*LISTENING, other])
 
 
+@pytest.mark.parametrize("runs_per_batch", [1, 3])
+def test_batches_are_accumulated_and_losses_have_keys(runs_per_batch):
+    def noisy(params, batch, key):
+        x, y = batch
+        noise = 0.1 * jax.random.normal(key, y.shape)
+        return jnp.mean((predict(params, x) - y - noise) ** 2)
+
+    def metric(params, batch):
+        x, y = batch
+        return {"loss": (predict(params, x) - y) ** 2}
+
+    settings = {"epochs": 2, "batch_size": 4, "accumulate": 3, "progress": False, "metric": metric}
+    result = sweep(PEAKS, init, noisy, TRAIN, TRAIN, seeds=2, **settings,
+                   runs_per_batch=runs_per_batch)  # fmt: skip
+    assert result.rates.shape == (3, 2, 8)
+    for seed in (0, 1):
+        one = fit(PEAKS[1], init, noisy, TRAIN, TRAIN, seed=seed, **settings)
+        assert_is(result, 1, one, seed, rtol=0.0 if runs_per_batch == 1 else 1e-4)
+
+
 # Runs that end.
 
 
@@ -384,14 +403,14 @@ def test_halving_finds_the_optimum(runs_per_batch, seeds):
 def test_halving_does_less_work():
     """The runs that are left are fewer in memory, too, where they are side by side."""
     sizes = []
-    original = Program.slots
+    original = Layout.size
 
-    def slots(self, runs):
+    def size(self, runs):
         sizes.append(original(self, runs))
         return sizes[-1]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Program, "slots", slots)
+        patch.setattr(Layout, "size", size)
         halved({1: 4, 3: 2}, runs_per_batch=8)
     assert sizes == [8, 4, 2]
 
@@ -452,8 +471,11 @@ def test_ranks_and_tables(tmp_path):
 
 def test_the_picture_has_the_rates_that_were_used():
     pytest.importorskip("matplotlib")
+    from jaxlr.plot import figure
+
     result = train([LISTENING[3], 1e30], optimizer=optax.sgd, epochs=3, seeds=2)
-    left, right = result.plot("loss").axes
+    axes = figure(2).axes
+    left, right = result.plot("loss", axes=axes)
     drawn = {line.get_label(): line for line in left.get_lines()}
     (label,) = (label for label in drawn if "halve_at_a_rise" in label)
     np.testing.assert_array_equal(drawn[label].get_ydata(), result.rates[0].mean(axis=0))
@@ -461,6 +483,13 @@ def test_the_picture_has_the_rates_that_were_used():
     (line,) = (line for line in right.get_lines() if line.get_label() == label)
     np.testing.assert_array_equal(line.get_ydata(), result.metrics["loss"][0])
     assert not np.any(right.get_xticks() % 1)
+
+
+def test_what_is_shown_of_a_result_is_short():
+    result = train(seeds=2)
+    assert repr(result).startswith("SweepResult(3 schedules, 2 seeds; 6 runs in ")
+    assert repr(result).endswith(f": {result.best().schedule})")
+    assert len(repr(train([1e30, 1e31], optimizer=optax.sgd))) < 200
 
 
 def test_the_memory_of_a_run():
@@ -493,10 +522,24 @@ def test_progress_and_on_epoch(capsys):
         ({"schedules": []}, ValueError, "`schedules` must have at least one"),
         ({"schedules": 0.1}, TypeError, "`schedules` must be a batch or a sequence"),
         ({"schedules": ["0.1"]}, TypeError, "`schedules` must be .*jaxlr.parse"),
-        ({"schedules": [jaxlr.constant_schedule([0.1, 0.2])]}, ValueError, r"the shape \(2,\)"),
+        (
+            {"schedules": [jaxlr.constant_schedule(jnp.array([0.1, 0.2]))]},
+            ValueError,
+            r"the shape \(2,\)",
+        ),
         ({"epochs": 0}, ValueError, "`epochs` must be at least 1"),
         ({"seeds": 0}, ValueError, "`seeds` must be"),
         ({"seeds": [1, 1]}, ValueError, "`seeds` must be"),
+        ({"seeds": [2**32]}, ValueError, "`seeds` must be from 0 to 4294967295"),
+        ({"seeds": [1.5]}, ValueError, "`seeds` must be a whole number, got 1.5"),
+        ({"seeds": 10**9}, ValueError, "`seeds` must be from 1 to 333333, got 1000000000"),
+        ({"seeds": "12"}, TypeError, "`seeds` must be a whole number, got '12'"),
+        ({"epochs": 2.5}, ValueError, "`epochs` must be a whole number, got 2.5"),
+        ({"early_stopping": 5}, TypeError, "`early_stopping` must be a rule"),
+        ({"diverges": 5.0}, TypeError, "`diverges` must be a function, got 5.0"),
+        ({"accumulate": 9}, ValueError, "`accumulate` batches of 8 must fit"),
+        ({"devices": ["cpu"]}, ValueError, "`devices` must have"),
+        ({"keep": 3}, TypeError, "`keep` must be a dict"),
         ({"keep": {3: 1}}, ValueError, "`keep` must say after which of the 3 epochs"),
         ({"keep": {1: 4}}, ValueError, "`keep` must say"),
         ({"keep": {1: 1, 2: 2}}, ValueError, "`keep` must say"),
