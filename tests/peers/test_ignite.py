@@ -83,7 +83,7 @@ def agree_in_cycles(name, start, ratio, cycle_mult, cycle_size, warmup_duration=
     compare(f"ignite {name}", schedule, values_of(theirs, min(end, COUNTS.size)))
 
 
-@drawn(cases=40, **cycles)
+@drawn(cases=20, **cycles)
 def test_linear_cyclical(**arguments):
     agree_in_cycles("LinearCyclicalScheduler", **arguments)
 
@@ -93,12 +93,12 @@ def test_linear_cyclical_of_one_kind(start, ratio, cycle_size):
     agree("LinearCyclicalScheduler", start, ratio * start, cycle_size)
 
 
-@drawn(cases=40, **cycles, warmup_duration=integers(0, 10))
+@drawn(cases=20, **cycles, warmup_duration=integers(0, 10))
 def test_linear_cyclical_one_way(**arguments):
     agree_in_cycles("LinearCyclicalScheduler", monotonic=True, **arguments)
 
 
-@drawn(cases=40, **cycles, warmup_duration=integers(0, 10))
+@drawn(cases=20, **cycles, warmup_duration=integers(0, 10))
 def test_cosine_annealing(**arguments):
     agree_in_cycles("CosineAnnealingScheduler", **arguments)
 
