@@ -24,12 +24,13 @@ from typing import Any
 
 import jax
 import numpy as np
+from matplotlib.figure import Figure
 
 import jaxlr
 from jaxlr.core.family import Parametric
 from jaxlr.curves import Curve
 from jaxlr.files import write_whole
-from jaxlr.plot import figure_class, plot_batch, plot_schedules
+from jaxlr.plot import figure, plot_batch, plot_schedules
 from jaxlr.search import random_schedules, typical_schedules
 from jaxlr.search.defaults import DEFAULT_SPACES
 
@@ -163,17 +164,17 @@ def short(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else repr(value)
 
 
-def save(figure: Any, path: Path, description: str) -> None:
+def save(picture: Any, path: Path, description: str) -> None:
     """Writes a picture that carries what it shows, so that a test can tell whether it is old."""
     with write_whole(path, "wb") as stream:
-        figure.savefig(stream, format="png", dpi=72, metadata={"Description": description})
+        picture.savefig(stream, format="png", dpi=72, metadata={"Description": description})
 
 
 def overview(columns: int = 8) -> Any:
     """Every family in a small panel of its own: the picture of the README."""
     rows = -(-len(DEFAULT_SPACES) // columns)
-    figure = figure_class()(figsize=(1.9 * columns, 1.25 * rows), layout="constrained")
-    panels = figure.subplots(rows, columns).flat
+    picture = Figure(figsize=(1.9 * columns, 1.25 * rows), layout="constrained")
+    panels = picture.subplots(rows, columns).flat
     counts = np.arange(STEPS)
     for name, axes in itertools.zip_longest(DEFAULT_SPACES, panels):
         axes.axis("off")
@@ -181,7 +182,7 @@ def overview(columns: int = 8) -> Any:
             axes.set_title(name.removesuffix("_schedule"), fontsize="small")
             for lr in drawn(name).values():
                 axes.plot(counts, lr(counts), linewidth=1.2)
-    return figure
+    return picture
 
 
 def draw(folder: Path) -> None:
@@ -191,10 +192,18 @@ def draw(folder: Path) -> None:
         labels = {
             textwrap.shorten(text, 96, placeholder=" …"): lr for text, lr in schedules.items()
         }
-        save(plot_schedules(labels, STEPS), folder / f"{name}.png", "\n".join(schedules))
+        save(
+            plot_schedules(labels, STEPS, ax=figure().axes[0]).figure,
+            folder / f"{name}.png",
+            "\n".join(schedules),
+        )
     save(overview(), folder / "overview.png", "every family")
     batch = random_schedules(jax.random.key(0), 50, total_steps=1000, peak=1.0)
-    save(plot_batch(batch, 1000), folder / "random_schedules.png", "50 random schedules")
+    save(
+        plot_batch(batch, 1000, ax=figure().axes[0]).figure,
+        folder / "random_schedules.png",
+        "50 random schedules",
+    )
 
 
 # All public names.
