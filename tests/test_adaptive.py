@@ -12,6 +12,8 @@ import pytest
 
 import jaxlr
 
+pytestmark = pytest.mark.x64
+
 FLOAT = jnp.float64 if jax.config.jax_enable_x64 else jnp.float32
 WARMUP = jaxlr.warmup_stable_decay_schedule(0.0, 0.5, 4, 30, 10)
 
@@ -54,10 +56,6 @@ CASES = {
 }
 
 every_case = pytest.mark.parametrize("lr", CASES.values(), ids=CASES.keys())
-
-where_optax_may_promote = pytest.mark.skipif(
-    jax.config.jax_numpy_dtype_promotion == "strict", reason="optax itself promotes types"
-)
 
 METRICS = np.round(np.random.default_rng(1).normal(3.0, 1.0, 60), 2).astype(np.float32)
 METRICS[[0, 17, 31]] = np.nan, np.inf, -np.inf
@@ -334,7 +332,7 @@ def test_greedy_raises_and_lowers():
     assert rates(again, [5, 5, 5, 5]) == [0.5, 0.25, 0.125, 0.25]
 
 
-@where_optax_may_promote
+@pytest.mark.promotes
 @pytest.mark.parametrize("seed", range(3))
 def test_optax_has_the_same_traces(seed):
     """Where its metrics are positive and its patience at least 1."""
@@ -410,7 +408,7 @@ def test_a_metric_between_two_updates_decides_on_the_next():
     assert used == [[1.0, 1.0], [1.0, 1.0], [0.5, 0.5], [0.5, 0.5]]
 
 
-@where_optax_may_promote
+@pytest.mark.promotes
 def test_it_is_found_in_states_of_every_kind():
     nnx = pytest.importorskip("flax.nnx")
     lr = jaxlr.reduce_on_plateau(1.0, 0.5, 1)
@@ -440,7 +438,7 @@ def test_a_state_without_it_or_with_several_is_refused():
         jaxlr.observe(sgd(lr)[1], lr, 3.0, "b1")
     with pytest.raises(ValueError, match=r"for `learning_rate`, got 0"):
         jaxlr.observe(sgd(0.1)[1], lr, 3.0)
-    with pytest.raises(ValueError, match="got 2. Hand over the part"):
+    with pytest.raises(ValueError, match="got 2. Pass only the part"):
         jaxlr.observe((sgd(lr)[1], sgd(lr)[1]), lr, 3.0)
 
 
@@ -484,7 +482,7 @@ def test_it_goes_around_other_schedules_and_not_among_them():
         lambda lr: jaxlr.join_schedules([lr], []),
         lambda lr: WARMUP * lr,
     ):
-        with pytest.raises(TypeError, match="goes around all others"):
+        with pytest.raises(TypeError, match="must be the outermost one"):
             make(CASES["plateau"])
 
 

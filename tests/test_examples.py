@@ -126,11 +126,13 @@ def test_every_example_is_checked():
     assert CHECKS.keys() == {path.name for path in EXAMPLES.glob("*.py")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CHECKS)
 def test_example(name, tmp_path):
     CHECKS[name](tmp_path)
 
 
+@pytest.mark.slow
 def test_mnist_stops_early(tmp_path):
     """A rate so high that nothing is learned after the first epochs."""
     pytest.importorskip("matplotlib")

@@ -57,6 +57,7 @@ def _name(case: unittest.TestCase) -> str:
 CASES = _cases()
 
 
+@pytest.mark.promotes
 @pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize("case", CASES, ids=_name)
 def test_optax_passes_on_jaxlr(case, request):

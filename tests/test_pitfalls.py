@@ -17,7 +17,12 @@ import jaxlr
 
 on_both = pytest.mark.parametrize(
     "library",
-    [pytest.param(optax, marks=pytest.mark.xfail(strict=True), id="optax"), jaxlr],
+    [
+        pytest.param(
+            optax, marks=[pytest.mark.xfail(strict=True), pytest.mark.promotes], id="optax"
+        ),
+        jaxlr,
+    ],
     ids=lambda library: library.__name__,
 )
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from programs import in_parts, quick
 from scipy import stats
 
 import jaxlr
@@ -70,18 +71,24 @@ def test_every_family_with_a_text_has_a_default_space():
     assert set(DEFAULT_SPACES) == ours - {"wrap"}
 
 
-@pytest.mark.parametrize("total_steps", [1, 2, 9, 1000])
-@pytest.mark.parametrize("family", DEFAULT_SPACES)
-def test_default_spaces_are_sensible(family, total_steps):
-    batch = sample(KEY, default_space(family, total_steps, 0.5), 64, "sobol")
-    values = np.asarray(batch(np.arange(1000)))[:, :total_steps]  # Of one shape: one compilation.
-    assert np.all(np.isfinite(values))
-    assert np.all(values >= 0.0)
-    assert np.all(values <= 0.5 * (1 + 1e-6))
-    if total_steps == 1000:
-        largest = values.max(axis=1)
-        assert np.all(largest >= 0.5 / 200)
-        assert np.ptp(largest) > 0.1, "they differ"
+@in_parts(DEFAULT_SPACES, 4)
+def test_default_spaces_are_sensible(part, subtests):
+    values_of = quick(lambda batches: {name: b(np.arange(1000)) for name, b in batches.items()})
+    for total_steps in (1, 2, 9, 1000):  # All with 1000 counts, so there is one compilation.
+        batches = {
+            family: sample(KEY, default_space(family, total_steps, 0.5), 64, "sobol").as_arrays()
+            for family in part
+        }
+        for family, curves in values_of(batches).items():
+            with subtests.test(f"{family} in {total_steps} steps"):
+                values = np.asarray(curves)[:, :total_steps]
+                assert np.all(np.isfinite(values))
+                assert np.all(values >= 0.0)
+                assert np.all(values <= 0.5 * (1 + 1e-6))
+                if total_steps == 1000:
+                    largest = values.max(axis=1)
+                    assert np.all(largest >= 0.5 / 200)
+                    assert np.ptp(largest) > 0.1, "they differ"
 
 
 @pytest.mark.parametrize("family", DEFAULT_SPACES)

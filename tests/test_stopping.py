@@ -7,6 +7,8 @@ import pytest
 
 import jaxlr
 
+pytestmark = pytest.mark.x64
+
 
 def walk(values, rule):
     watch = rule.init()

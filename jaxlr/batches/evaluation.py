@@ -1,7 +1,7 @@
-"""The values of many schedules at many counts: as fast as memory is written, and in parts.
+"""Fast evaluation of many schedules at many counts, all at once or in blocks.
 
-:func:`evaluate` returns a table, over all local devices, or writes it to a file. :func:`blocks`
-hands out its parts, for a table that fits nowhere.
+:func:`evaluate` computes a table on all local devices, or writes it to a file. :func:`blocks`
+yields the table in parts, for tables that are too large for either.
 
 >>> import jaxlr, numpy as np
 >>> batch = jaxlr.grid(jaxlr.linear_schedule, init_value=[1.0, 2.0], end_value=0.0,
@@ -46,30 +46,31 @@ def evaluate(
     devices: Sequence[jax.Device] | None = None,
     progress: bool = True,
 ) -> jax.Array | np.memmap[Any, Any]:
-    """Evaluates a schedule, or a batch of them, at many counts.
+    """Evaluates a schedule or a batch at many counts.
 
-    The values are those of ``schedules(counts)``, to the last bit; in inverse square roots and some
-    compositions, wide vectors may round otherwise, by a unit or two in it. It is faster on large
-    tables, since it is compiled for them.
+    The values equal ``schedules(counts)`` bit for bit, except that inverse square roots and some
+    compositions may differ by one or two units in the last place. For large tables this is faster,
+    because it compiles for them.
 
     Args:
-      schedules: a schedule or a batch of K.
+      schedules: a schedule, or a batch of K schedules.
       counts: the counts, of any shape.
-      path: a ``.npy`` file to write the values to, block by block, for what does not fit in memory.
-        It is there whole or not at all.
-      out: an array like the result, on the same devices, such as an earlier one. The result takes
-        its memory, and it is gone then. Fresh memory may cost more time than the values.
-      devices: the devices to share the members; all local ones by default.
-      progress: show a bar on the terminal, if there is one, while a file is written.
+      path: a ``.npy`` file to write the values to, block by block, if they do not fit in memory.
+        The file appears only once it is complete.
+      out: an array to overwrite, of the same shape, dtype and devices as the result, such as an
+        earlier result. It is donated and cannot be used afterwards. Reusing memory can save more
+        time than computing the values takes.
+      devices: the devices to spread the members over; by default all local devices.
+      progress: whether to show a progress bar on the terminal while writing a file.
 
     Returns:
-      The values: of the shape of the counts for a schedule, K such for a batch. On several devices
-      the members are spread over them; where their number is no multiple, each has all values.
-      With ``path``, the file as a read-only memory map.
+      The values: for a schedule of the shape of ``counts``, for a batch with a leading axis of size
+      K. On several devices the members are spread evenly; if K is not a multiple of their number,
+      every device holds all values. With ``path``, the file as a read-only memory map.
 
     Raises:
-      TypeError: if it is called inside a compiled function; call ``schedules(counts)`` there.
-      ValueError: if both ``path`` and ``out`` are given, or ``out`` is not like the result.
+      TypeError: if called inside a compiled function; call ``schedules(counts)`` there.
+      ValueError: if both ``path`` and ``out`` are given, or ``out`` does not match the result.
     """
     batch, devices = _as_batch(schedules, counts), known_devices(devices)
     if path is None:
@@ -80,6 +81,7 @@ def evaluate(
 
 
 def _as_batch(schedules: Schedule | Batch, counts: ArrayLike) -> Batch:
+    """Returns the schedules as a batch; refuses tracers."""
     if not isinstance(schedules, Schedule | Batch):
         raise TypeError(
             f"`schedules` must be a schedule or a batch, got {schedules!r}. jaxlr.stack makes a "
@@ -97,9 +99,9 @@ class Block(NamedTuple):
     """A part of a table of values.
 
     Attributes:
-      members: which members of the batch: a slice, or an array where they are not side by side.
-      counts: which of the counts, flattened: a slice.
-      values: their values; ``table[block.members, block.counts] = block.values``.
+      members: the members of the batch: a slice, or an index array if they are not contiguous.
+      counts: a slice of the flattened counts.
+      values: the values, so that ``table[block.members, block.counts] = block.values``.
     """
 
     members: slice | np.ndarray[Any, Any]
@@ -114,16 +116,16 @@ def blocks(
     block_bytes: int = _BLOCK_BYTES,
     devices: Sequence[jax.Device] | None = None,
 ) -> Iterator[Block]:
-    """Hands out the values of :func:`evaluate` in parts, of which only one is in memory at a time.
+    """Yields the values of :func:`evaluate` in blocks, holding only one in memory at a time.
 
     Args:
       schedules: a schedule or a batch.
-      counts: the counts, of any shape; in the blocks they are flattened.
-      block_bytes: how large a block may be, as long as it has one value for each device.
-      devices: the devices to share the members of a block; all local ones by default.
+      counts: the counts, of any shape; blocks refer to them flattened.
+      block_bytes: the maximum size of a block; a block has at least one value per device.
+      devices: the devices to spread the members of a block over; by default all local devices.
 
     Returns:
-      An iterator of the blocks, family by family. Every value is in one of them.
+      An iterator over the blocks, family by family. Each value is in exactly one block.
     """
     if block_bytes < 1:
         raise ValueError(f"`block_bytes` must be at least 1, got {block_bytes}.")
@@ -134,6 +136,7 @@ def blocks(
 def _blocks(
     batch: Batch, flat: np.ndarray[Any, Any], block_bytes: int, devices: Sequence[jax.Device]
 ) -> Iterator[Block]:
+    """Yields the blocks of a batch."""
     most = max(1, block_bytes // np.dtype(float_dtype()).itemsize)
     width = max(1, min(flat.size, most))
     height = max(1, most // width // len(devices) * len(devices))
@@ -150,6 +153,7 @@ def _blocks(
 
 
 def _as_slice(members: np.ndarray[Any, Any]) -> slice | np.ndarray[Any, Any]:
+    """Returns increasing indices as a slice if they are contiguous."""
     first, last = int(members[0]), int(members[-1])
     return slice(first, last + 1) if last - first == len(members) - 1 else members
 
@@ -161,6 +165,7 @@ def _write(
     devices: Sequence[jax.Device],
     progress: bool,
 ) -> np.memmap[Any, Any]:
+    """Writes the values to a file and returns it as a memory map."""
     dtype: np.dtype[Any] = np.dtype(float_dtype())
     members = () if isinstance(schedules, Schedule) else (len(schedules),)
     shape = (*members, *np.shape(counts))
@@ -169,7 +174,8 @@ def _write(
     with write_whole(path, "w+b") as stream:
         np.lib.format.write_array_header_2_0(stream, header)
         if sys.platform == "linux" and total:
-            # A full disk is an error here; to write to memory that has no disk ends the process.
+            # Reserve space first: on a full disk this raises, but writing to the memory map would
+            # kill the process.
             os.posix_fallocate(stream.fileno(), stream.tell(), total * dtype.itemsize)
         rows = math.prod(members)
         table = np.memmap(stream, dtype, "r+", stream.tell(), (rows, total // rows))
@@ -183,6 +189,7 @@ def _write(
 
 
 def _show(progress: bool, done: int, total: int) -> None:
+    """Prints a progress bar if standard error is a terminal."""
     if progress and sys.stderr.isatty():
         bar = "█" * (30 * done // total)
         end = "\n" if done == total else ""

@@ -20,11 +20,11 @@ from jaxlr.core.schedule import Schedule
 __all__ = ["known_devices", "values_on"]
 
 _MOST_FUSED, _LONG = 8, 512
-"""Up to so many structures, or fewer counts, evaluating all at once is faster on one processor."""
+"""On one CPU, evaluating all members at once is faster up to this many structures or counts."""
 
 
 def known_devices(devices: Sequence[jax.Device] | None) -> list[jax.Device]:
-    """The devices that a caller gave, or all local ones."""
+    """Returns a checked list of devices; by default all local ones."""
     if devices is None:
         return jax.local_devices()
     known: list[jax.Device] = np.ravel(np.asarray(devices, object)).tolist()
@@ -37,11 +37,10 @@ class _Plan(NamedTuple):
     """How to evaluate a batch.
 
     Attributes:
-      spread: where the members are, as many on each device.
-      result: where the values are.
-      number: of how many members they are; the last one may fill up the last device. ``None`` is
-        for those of one schedule.
-      by_row: whether to evaluate one member after another.
+      spread: the sharding of the members, equally many on each device.
+      result: the sharding of the values.
+      number: the number of members before padding; ``None`` for a single schedule.
+      by_row: whether to evaluate members one after another.
     """
 
     spread: Sharding
@@ -77,24 +76,24 @@ def values_on(
         whole = -(-number // len(devices)) * len(devices)
         batch = batch[np.minimum(np.arange(whole), number - 1)]
     by_row = platform == "cpu" and _is_faster_by_row(batch, np.size(counts), len(devices))
-    # The members of a part of the rows are anywhere in the stacks.
+    # By row, a device may need members from anywhere in the stacks.
     stacks = _placed(batch, everywhere if by_row else spread, len(devices))
     if isinstance(counts, jax.Array):
         counts = jax.device_put(counts, everywhere)
     plan = _Plan(spread, result, None if single else number, by_row)
-    # A mesh of the caller's does not take the place of this one.
+    # Override a mesh that the caller may have set.
     with jax.set_mesh(Mesh(np.asarray(devices), ("batch",))):
         values: jax.Array = _compiled(platform)(out, stacks, counts, plan)
         return values
 
 
 def _placed(batch: Batch, sharding: Sharding, number: int) -> Batch:
-    """The form that is evaluated, spread over so many devices; kept for the next time."""
+    """Returns the arrays spread over ``number`` devices; the last result is cached."""
     if batch._placed is None or batch._placed[0] != sharding:
         arrays = batch.as_arrays()
 
         def where(leaf: Any) -> Sharding:
-            # A leaf with too few rows is on each device as a whole.
+            # A stack that does not divide evenly is replicated.
             if isinstance(sharding, NamedSharding) and np.shape(leaf)[0] % number:
                 return NamedSharding(sharding.mesh, PartitionSpec())
             return sharding
@@ -105,13 +104,15 @@ def _placed(batch: Batch, sharding: Sharding, number: int) -> Batch:
 
 
 def _is_faster_by_row(batch: Batch, number: int, devices: int) -> bool:
+    """Tells whether CPUs are faster if they evaluate members one after another."""
     structures = len(batch.stacks)
-    if devices > 1:  # All at once, the devices would exchange the values of several structures.
+    if devices > 1:  # All at once, devices would exchange values if there are several structures.
         return structures > 1
     return structures > _MOST_FUSED and number >= _LONG
 
 
 def _check_out(out: Any, shape: tuple[int, ...], sharding: Sharding) -> None:
+    """Raises an error if ``out`` cannot hold the result."""
     if not isinstance(out, jax.Array):
         raise TypeError(f"`out` must be an array of JAX, such as an earlier result, got {out!r}.")
     dtype: np.dtype[Any] = np.dtype(float_dtype())
@@ -121,7 +122,7 @@ def _check_out(out: Any, shape: tuple[int, ...], sharding: Sharding) -> None:
             f"{out.shape} and {out.dtype}."
         )
     if out.is_deleted():
-        raise ValueError("`out` must be an array with its memory, got one that lost it already.")
+        raise ValueError("`out` must not have been donated already, got a deleted array.")
     if not out.sharding.is_equivalent_to(sharding, out.ndim):
         raise ValueError(
             f"`out` must be on its devices as the result is, with {sharding}, got one with "
@@ -130,7 +131,7 @@ def _check_out(out: Any, shape: tuple[int, ...], sharding: Sharding) -> None:
 
 
 def _sharding(devices: Sequence[jax.Device], axis: str | None) -> Sharding:
-    """The first axis spread over all devices, or the whole on each."""
+    """Returns a sharding of the first axis over all devices; replicated if ``axis`` is None."""
     if len(devices) == 1:
         return SingleDeviceSharding(devices[0])
     return NamedSharding(Mesh(np.asarray(devices), ("batch",)), PartitionSpec(axis))
@@ -138,7 +139,8 @@ def _sharding(devices: Sequence[jax.Device], axis: str | None) -> Sharding:
 
 @functools.cache
 def _compiled(platform: str) -> Any:
-    # Half of what the vector units of a processor can do is what XLA takes by default.
+    """Returns the compiled evaluation for a platform."""
+    # By default XLA uses only half the vector width of the CPU.
     options = {"xla_cpu_prefer_vector_width": 512} if platform == "cpu" else None
 
     @functools.partial(
@@ -163,7 +165,7 @@ def _compiled(platform: str) -> Any:
 def _one_by_one(
     out: jax.Array | None, batch: Batch, counts: jax.Array, spread: Sharding
 ) -> jax.Array:
-    """The values of each member into its row: XLA makes one loop of few structures only."""
+    """Writes each member's values into its row; XLA fuses the loops of only a few structures."""
     if out is None:
         out = jnp.zeros((len(batch), *counts.shape), float_dtype())
 
@@ -192,9 +194,9 @@ def _one_by_one(
 
 
 def _in_order(batch: Batch, parts: int) -> tuple[jax.Array, ...]:
-    """The places of the members by structure, their rows there, and where each structure begins.
+    """Returns the members sorted by structure, their rows in the stacks, and structure bounds.
 
-    Each holds these for every one of some equal parts of the batch, side by side.
+    Each array concatenates the results for equal parts of the batch.
     """
     layout = batch._layout
     groups, rows = (x.reshape(parts, -1) for x in (layout.groups, layout.rows))

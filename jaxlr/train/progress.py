@@ -62,7 +62,7 @@ class Clock:
 
     @property
     def _per_epoch(self) -> float | None:
-        """What an epoch takes without compiling, as far as that is known."""
+        """The seconds of an epoch without compiling; None before that is known."""
         later = self._seconds[1:]
         return sum(later) / len(later) if later else None
 
@@ -103,7 +103,7 @@ def _duration(seconds: float) -> str:
 @contextlib.contextmanager
 def _bar(clock: Clock) -> Iterator[Show]:
     class Moving(BarColumn):
-        """A bar that moves between two epochs, too."""
+        """A bar that also moves between two epochs."""
 
         def render(self, task: Task):  # type: ignore[no-untyped-def]
             task.completed = clock.position()

@@ -1,0 +1,33 @@
+"""Arithmetic in extended precision that formulas share."""
+
+import mpmath
+
+T = 1_000_003
+"""The length of most schedules here: odd, and too long for a float32 to count its thirds."""
+
+
+def f(x):
+    return mpmath.mpf(x)
+
+
+def clip(x):
+    return min(max(x, f(0)), f(1))
+
+
+def rest(t):
+    """The part of ``T`` steps that is left."""
+    return clip(1 - f(t) / T)
+
+
+def between(start, end, share):
+    """The mean of two values, with some share of the first."""
+    return start * share + end * (1 - share)
+
+
+def cosine(p):
+    """(1 + cos(pi p)) / 2 without its cancellation."""
+    return mpmath.sin(mpmath.pi * (1 - p) / 2) ** 2
+
+
+def risen_cosine(p):
+    return cosine(1 - p)

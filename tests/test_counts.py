@@ -1,0 +1,17 @@
+"""Counts and periods that no integer type holds, or no count."""
+
+import numpy as np
+
+import jaxlr
+
+
+def test_a_period_may_be_a_fraction_of_a_step():
+    lr = jaxlr.exponential_decay(1.0, 2.5, 0.5, staircase=True)
+    np.testing.assert_allclose(lr(np.arange(8)), 0.5 ** np.floor(np.arange(8) / 2.5), rtol=1e-6)
+
+
+def test_counts_beyond_every_integer_type_are_taken_as_floats():
+    lr = jaxlr.cosine_decay_schedule(1.0, 10**12)
+    exact = np.sin(np.pi / 2 * 0.25) ** 2
+    np.testing.assert_allclose(lr(750 * 10**9), exact, rtol=1e-6)
+    np.testing.assert_allclose(lr(np.array([750 * 10**9])), [exact], rtol=1e-6)
