@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest -q -n auto
 
-.PHONY: help demo test test-all peers lowest newest package lint types hooks bench clean
+.PHONY: help demo test test-all peers lowest newest package docs lint types hooks bench clean
 .DEFAULT_GOAL := help
 
 help:
@@ -14,6 +14,7 @@ help:
 	@echo "make peers  the values of PyTorch, Keras, Paddle and other libraries, which it installs"
 	@echo "make lowest, make newest   core tests with the oldest and the newest versions that go together"
 	@echo "make package  wheel and sdist in dist/, tried in an environment of their own"
+	@echo "make docs   lists of names, README table, gallery and API page, from what the code says"
 	@echo "make lint   style; make types: types; make hooks: both before every commit"
 	@echo "make bench  benchmarks; make clean: start afresh"
 
@@ -51,7 +52,10 @@ peers: $(VENV)/installed-peers
 # The core tests need no extra. The lower bounds of the core dependencies are the versions here.
 LOWEST := .venv-lowest
 NEWEST := .venv-newest
-NEWEST_PYTHON ?= $(lastword $(PYTHON) $(foreach minor,11 12 13 14 15,$(shell command -v python3.$(minor))))
+NEWEST_PYTHON ?= $(shell for python in $(PYTHON) python3.12 python3.13 python3.14 python3.15 \
+	$${PYENV_ROOT:-$$HOME/.pyenv}/versions/3.*/bin/python3; do $$python -c \
+	'import sys; print(sys.version_info.minor, sys.executable)' 2>/dev/null; \
+	done | sort -n | tail -n 1 | cut -d " " -f 2)
 CORE_TESTS := tests/test_adaptive.py tests/test_batch.py tests/test_compose.py tests/test_curves.py \
 	tests/test_formulas.py tests/test_schedule.py tests/test_text.py tests/test_units.py
 TEST_TOOLS := absl-py hypothesis mpmath pytest pytest-xdist scipy
@@ -59,7 +63,7 @@ TEST_TOOLS := absl-py hypothesis mpmath pytest pytest-xdist scipy
 $(LOWEST)/installed: pyproject.toml
 	$(PYTHON) -m venv $(LOWEST)
 	$(LOWEST)/bin/python -m pip install --quiet $(TEST_TOOLS) --editable . \
-		$$($(LOWEST)/bin/python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies'])" | sed 's/>=/==/g')
+		$$($(LOWEST)/bin/python .ci/lower_bounds.py)
 	@touch $@
 
 lowest: $(LOWEST)/installed
@@ -89,6 +93,9 @@ package: $(PACKAGE)/installed
 	$(PYTHON) -m venv --clear $(PACKAGE)/empty
 	$(PACKAGE)/empty/bin/python -m pip install --quiet --constraint constraints.txt dist/*.whl
 	$(PACKAGE)/empty/bin/python .ci/check_package.py dist
+
+docs: $(VENV)/installed
+	$(BIN)/python docs/write.py
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

@@ -6,6 +6,7 @@ checkout. Run it with a Python that has only the wheel and its core dependencies
 
 import importlib
 import importlib.metadata
+import importlib.util
 import subprocess
 import sys
 import tarfile

@@ -58,7 +58,7 @@ LAYERS = {
     ],
     "mlp": [FLAT, ("dense", 256), RELU, ("dense", 128), RELU, ("dense", 10)],
 }
-"""The models of ``jaxlr.train.models``, for the others to build."""
+"""The models of ``jaxlr.train``, for the others to build."""
 
 
 def random_data(size):

@@ -1,14 +1,15 @@
 """jaxlr: learning-rate schedules as data, for JAX and optax.
 
-All schedules are here, with the operators that combine them, batches of them, and those that listen
-to a metric. The rest is in modules, which load when they are first touched:
+This namespace has all schedules, the operators that combine them, batches, and adaptive schedules.
+The modules below are loaded on first use:
 
-* ``jaxlr.curves``: the shapes of transitions; ``jaxlr.units``: epochs, samples and tokens as steps;
-* ``jaxlr.batches``: values of many schedules in blocks and files;
-* ``jaxlr.search``: spaces to draw schedules from, and designs;
+* ``jaxlr.curves``: the shapes of transitions;
+* ``jaxlr.units``: conversion of epochs, samples and tokens to steps;
+* ``jaxlr.batches``: values of many schedules, in blocks or written to files;
+* ``jaxlr.search``: search spaces, random schedules and designs;
 * ``jaxlr.peers``: constructors with the names and arguments of other libraries;
-* ``jaxlr.plot``, ``jaxlr.train``: pictures and training, with the extras of those names;
-* ``jaxlr.core``: the kinds of parameters, for families of your own.
+* ``jaxlr.plot`` and ``jaxlr.train``: plotting and training (install the extras of those names);
+* ``jaxlr.core``: parameter kinds, for families of your own.
 """
 
 import importlib

@@ -25,9 +25,9 @@ _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 def write_whole(path: str | os.PathLike[str], mode: str = "w") -> Iterator[IO[Any]]:
     """Opens a file that takes its place only when the block ends without an error.
 
-    Missing folders are made. The file that was there before stays until then; whatever happens in
-    between, nobody sees half a file. A new file has the mode of the one that it replaces. A link is
-    followed, and stays. A device or a pipe is never replaced, but written to as it is.
+    Missing folders are made. The old file stays until then: at no time does anybody see half a
+    file. A new file has the mode of the one that it replaces. A link is followed, and stays. A
+    device or a pipe is never replaced, but written to as it is.
 
     Args:
       path: the file.
@@ -91,7 +91,7 @@ def _naming(given: str, temporary: Path | None = None) -> Iterator[None]:
 
 
 def _clear(target: Path) -> None:
-    """Deletes what killed writers of a file have left: the halves that nobody holds."""
+    """Deletes the halves that killed writers of a file have left, which nobody holds."""
     for left in target.parent.glob(f"{_literal(target.name)}.*.part"):
         with contextlib.suppress(OSError), open(left, "rb+") as stream:
             # A writer that has just begun may not hold its file yet.

@@ -1,19 +1,19 @@
-r"""Every closed-form family of schedules: one pure function each, which reads like its formula.
+r"""All families of schedules that depend only on the count.
 
-All of them keep these rules.
+Every family follows these rules:
 
-* Values are absolute, lengths are in steps. The value at ``count`` is the one that update number
-  ``count`` uses; counts begin at 0, and before 0 the first value holds.
-* A schedule with an end holds its last value from there on.
+* Values are absolute and lengths are in steps. Update number ``count`` uses the value at ``count``.
+  Counts start at 0; negative counts get the first value.
+* A schedule that ends holds its last value from then on.
 * A phase of length 0 is over at every count.
-* Both ends are exact. In between, the relative error is below 1e-6 at every count up to 2**31 - 1;
-  where a rate is traced rather than known, its rounding to float32 comes on top.
-* Every number may be a tracer or an array, so lengths, boundaries and rates can be batched by
-  ``jax.vmap`` and changed without compiling again. ``bool``, ``str`` and ``None`` are structure.
+* Both ends are exact. In between, the relative error is below 1e-6 for every count up to 2**31 - 1.
+  For a traced rate, the error from rounding it to float32 is added.
+* Every number may be a tracer or an array, so you can batch lengths, boundaries and rates with
+  ``jax.vmap``, and change them without recompiling. ``bool``, ``str`` and ``None`` are static.
 
-The names, positions and defaults of the fourteen optax schedules are those of optax, so that
-``optax.X`` becomes ``jaxlr.X`` by that edit alone; where the meaning at an odd argument differs,
-the docstring says so.
+The fourteen schedules of optax have the same names, argument order and defaults here, so you can
+replace ``optax.X`` with ``jaxlr.X`` and change nothing else. If an edge case differs, the docstring
+says so.
 """
 
 from jaxlr.catalogue.annealings import (

@@ -438,7 +438,7 @@ def test_a_state_without_it_or_with_several_is_refused():
         jaxlr.observe(sgd(lr)[1], lr, 3.0, "b1")
     with pytest.raises(ValueError, match=r"for `learning_rate`, got 0"):
         jaxlr.observe(sgd(0.1)[1], lr, 3.0)
-    with pytest.raises(ValueError, match="got 2. Hand over the part"):
+    with pytest.raises(ValueError, match="got 2. Pass only the part"):
         jaxlr.observe((sgd(lr)[1], sgd(lr)[1]), lr, 3.0)
 
 
@@ -482,7 +482,7 @@ def test_it_goes_around_other_schedules_and_not_among_them():
         lambda lr: jaxlr.join_schedules([lr], []),
         lambda lr: WARMUP * lr,
     ):
-        with pytest.raises(TypeError, match="goes around all others"):
+        with pytest.raises(TypeError, match="must be the outermost one"):
             make(CASES["plateau"])
 
 

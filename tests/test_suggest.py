@@ -1,8 +1,5 @@
 """Optuna draws from the same spaces, by the same map."""
 
-import doctest
-import pathlib
-
 import numpy as np
 import pytest
 
@@ -106,10 +103,3 @@ def test_a_search_finds_what_is_best():
     study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=0))
     study.optimize(lambda trial: abs(float(suggest(trial, drawn_from)(50)) - 0.25), n_trials=40)
     assert study.best_params["power"] == pytest.approx(2.0, abs=0.1)
-
-
-def test_the_page_on_searching_runs():
-    page = pathlib.Path(__file__).parents[1] / "docs" / "search.md"
-    result = doctest.testfile(str(page), module_relative=False)
-    assert result.failed == 0
-    assert result.attempted > 10

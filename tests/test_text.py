@@ -135,7 +135,7 @@ def nested(times, inner="constant_schedule(0.1)"):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (nested(120), ["nested", "64 times"]),
+        (nested(120), ["nested", "32 times"]),
         ("-" * 900 + "constant_schedule(1)", ["nested"]),
         ("constant_schedule(" + "1 + " * 900 + "1)", ["nested"]),
         ("constant_schedule(" + "[" * 100 + "1" + "]" * 100 + ")", ["nested"]),
@@ -148,7 +148,7 @@ def nested(times, inner="constant_schedule(0.1)"):
         ("constant_schedule([" + "1,\n" * 100_000 + "x])", ["Cannot read 'x'"]),
         ("constant_schedule(1" + "0" * 400 + ")", ["too large"]),
         ("constant_schedule(1" + "0" * 5_000 + ")", ["syntax", "digits"]),
-        ("constant_schedule(" + " * ".join(["9" * 4_000] * 60) + ")", ["too large"]),
+        ("constant_schedule(" + " * ".join(["9" * 4_000] * 9) + ")", ["too large"]),
         ("constant_schedule({" + "1: 2, " * 20_000 + "})", ["1 is given more than once"]),
     ],
 )
@@ -161,7 +161,7 @@ def test_hostile_texts_are_refused_in_a_few_words(text, words):
 
 
 def test_what_a_text_may_nest_can_be_called_and_saved():
-    lr = jaxlr.parse(nested(63))
+    lr = jaxlr.parse(nested(31))
     assert jax.eval_shape(lr, 0).shape == ()
     assert jaxlr.parse(repr(lr)) == lr
     assert jaxlr.Schedule.from_dict(lr.to_dict()) == lr
@@ -172,7 +172,7 @@ def test_what_a_text_may_nest_can_be_called_and_saved():
         deeper.to_dict()
 
 
-@pytest.mark.parametrize("depth", [65, 1_000, 100_000])
+@pytest.mark.parametrize("depth", [33, 1_000, 100_000])
 def test_deep_dicts_are_refused(depth):
     data, values = jaxlr.constant_schedule(0.1).to_dict(), []
     for _ in range(depth):
@@ -267,3 +267,21 @@ def test_spaces_are_read_back_exactly(text, peak):
 def test_a_choice_of_many_is_read_back_exactly():
     drawn_from = choice(RANDOM)
     assert parse_space(repr(drawn_from)) == drawn_from
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda huge: jaxlr.cosine_decay_schedule(huge, 10),
+        lambda huge: jaxlr.cosine_decay_schedule([huge], 10),
+        lambda huge: jaxlr.multistep_decay(0.1, [huge]),
+        lambda huge: jaxlr.range_test_schedule(0.1, 7, 0.5, staircase=huge),
+        lambda huge: jaxlr.onecycle_schedule(41, 0.5, curve=huge),
+        lambda huge: jaxlr.chebyshev_schedule(0.1, 0.5, huge),
+        lambda huge: jaxlr.with_noise(jaxlr.constant_schedule(0.1), 0.1, distribution=huge),
+    ],
+)
+def test_constructors_repeat_little_of_a_huge_value(call):
+    with pytest.raises((ValueError, TypeError), match="must be") as caught:
+        call("x" * 1_000_000)
+    assert len(str(caught.value)) < 800

@@ -1,4 +1,4 @@
-"""Many schedules as one: batches, grids, and their values at many counts."""
+"""Batches of schedules, grids, and fast evaluation at many counts."""
 
 from jaxlr.batches.batch import Batch, batched, concatenate, stack
 from jaxlr.batches.evaluation import Block, blocks, evaluate

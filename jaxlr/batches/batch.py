@@ -1,9 +1,9 @@
-r"""Many schedules as one.
+r"""Batches: many schedules that are evaluated as one.
 
-A :class:`Batch` is a schedule of K values: called with a count it returns K of them, called with T
-counts a table of K by T. It may hold schedules of any families, compositions included; those of one
-structure are kept as one schedule with batched leaves, so that a batch compiles as fast as one
-schedule of each family, and every family is evaluated for its own members only.
+A :class:`Batch` of K schedules returns K values at a count, and a K by T table at T counts. It may
+mix schedules of any families, including compositions. Members of equal structure are stored as one
+schedule with batched leaves. So a batch compiles as fast as one schedule per family, and each
+family is evaluated only for its own members.
 
 >>> import jax.numpy as jnp, jaxlr
 >>> batch = jaxlr.grid(jaxlr.linear_schedule, init_value=[1.0, 2.0], end_value=0.0,
@@ -23,8 +23,8 @@ Array([[1.  , 0.5 , 0.  , 0.  , 0.  ],
 >>> batch[2]
 linear_schedule(init_value=2.0, end_value=0.0, transition_steps=2, transition_begin=0)
 
-Like a schedule, a batch is a pytree whose leaves are numbers: an argument of a compiled function,
-differentiable, and with its leaves on several devices wherever they are put.
+Like a schedule, a batch is a pytree of numbers: you can pass it to a compiled function,
+differentiate it, and spread its leaves over several devices.
 """
 
 import functools
@@ -40,7 +40,7 @@ from jax.typing import ArrayLike
 from jaxlr.batches import tables
 from jaxlr.batches.members import values_of_all
 from jaxlr.core import numbers, text
-from jaxlr.core.family import Parametric, same_tree
+from jaxlr.core.family import Parametric
 from jaxlr.core.schedule import Schedule
 from jaxlr.core.stacks import Layout, form, grouped, stacked
 
@@ -50,18 +50,17 @@ _ARRAYS = (jax.Array, np.ndarray)
 
 
 class Batch:
-    """Schedules that behave as one schedule of as many values; see the top of this page.
+    """A batch of schedules that is called like a single schedule; see the top of this page.
 
-    :func:`stack`, :func:`grid` and :func:`concatenate` make batches. They never
-    change. ``len``, iteration and indexing are those of a sequence of schedules: ``batch[3]`` is a
-    schedule, equal to what went in; ``batch[10:20]``, ``batch[indices]`` and ``batch[mask]`` are
-    batches.
+    :func:`stack`, :func:`grid` and :func:`concatenate` make batches, which are immutable. A batch
+    is a sequence of schedules: ``batch[3]`` is a schedule, equal to the one that went in, and
+    ``batch[10:20]``, ``batch[indices]`` and ``batch[mask]`` are batches.
     """
 
     __slots__ = ("__weakref__", "_arrays", "_columns", "_layout", "_placed", "_stacks")
 
     _arrays: "tuple[Any, Batch] | None"
-    """The form that is evaluated, after the dtype that it was made for."""
+    """A cache of :meth:`as_arrays`: the dtype it was made for, and the result."""
     _columns: dict[str, np.ndarray[Any, Any]] | None
     _layout: Layout
     _placed: "tuple[Sharding, Batch] | None"
@@ -77,7 +76,7 @@ class Batch:
         stacks: Iterable[Schedule],
         columns: Mapping[str, np.ndarray[Any, Any]] | None = None,
     ) -> Self:
-        # JAX unflattens with tracers, None and object(), so nothing is looked at here.
+        # JAX also unflattens with tracers, None and object(), so do not inspect the leaves here.
         self = object.__new__(cls)
         self._layout, self._stacks = layout, tuple(stacks)
         self._arrays, self._placed = None, None
@@ -88,9 +87,9 @@ class Batch:
 
     @property
     def stacks(self) -> tuple[Schedule, ...]:
-        """One schedule with batched leaves for each structure that is in the batch.
+        """One schedule with batched leaves for each structure in the batch.
 
-        A batch of one structure has one, over which ``jax.vmap`` maps what takes one schedule:
+        If all members have one structure, you can map a function over them with ``jax.vmap``:
 
         >>> import jax, jaxlr
         >>> batch = jaxlr.stack([jaxlr.linear_schedule(peak, 0.0, 4) for peak in (1.0, 2.0)])
@@ -102,27 +101,28 @@ class Batch:
 
     @property
     def table(self) -> dict[str, np.ndarray[Any, Any]]:
-        """What made each member: a read-only array for each column, by name.
+        """The parameters of each member: a read-only array for each column, by name.
 
-        For a :func:`grid` the columns are its axes, else the family and all parameters; a number
-        that a member does not have is NaN. A table stays with its batch through indexing and
-        concatenation; what comes out of a JAX transformation has the parameters.
+        A :func:`grid` has one column per axis. Other batches have the family and all parameters,
+        with NaN for a parameter that a member does not have. Indexing and concatenation keep the
+        table; a JAX transformation drops it and leaves the family and all parameters.
         """
         return self._rows_of_table(np.arange(len(self)))
 
     def _rows_of_table(self, places: np.ndarray[Any, Any]) -> dict[str, np.ndarray[Any, Any]]:
+        """Returns some rows of :attr:`table`."""
         if self._columns is not None:
-            whole = len(places) == len(self)
+            whole = np.array_equal(places, np.arange(len(self)))
             return {name: c if whole else c[places] for name, c in self._columns.items()}
-        # One by one, arrays of JAX take a thousand times as long.
+        # Indexing JAX arrays one by one would take a thousand times as long.
         members = jax.device_get(self) if numbers.known(jax.tree.leaves(self)) else self
         rows = (members[place] for place in places.tolist())
         return tables.from_rows([{"family": lr.family.name, **lr.params} for lr in rows])
 
     def as_arrays(self) -> "Batch":
-        """Returns the same in the form that compiled code takes with all digits.
+        """Returns the equivalent form to pass to compiled code without losing precision.
 
-        As :meth:`jaxlr.Schedule.as_arrays` does for one schedule.
+        See :meth:`jaxlr.Schedule.as_arrays`.
         """
         dtype = numbers.float_dtype()
         if self._arrays is None or self._arrays[0] is not dtype:
@@ -133,27 +133,13 @@ class Batch:
         return self._arrays[1]
 
     def _keep_arrays(self, stacks: Iterable[Schedule]) -> Self:
+        """Caches these stacks as the result of :meth:`as_arrays`."""
         arrays = Batch._make(self._layout, stacks)
         self._arrays = arrays._arrays = numbers.float_dtype(), arrays
         return self
 
-    def _placed_as(self, sharding: Sharding, number: int) -> "Batch":
-        """The form that is evaluated, spread over so many devices; kept for the next time."""
-        if self._placed is None or self._placed[0] != sharding:
-            arrays = self.as_arrays()
-
-            def where(leaf: Any) -> Sharding:
-                # What has too few members is on each device as a whole.
-                if isinstance(sharding, NamedSharding) and np.shape(leaf)[0] % number:
-                    return NamedSharding(sharding.mesh, PartitionSpec())
-                return sharding
-
-            leaves, places = jax.tree.map(_whole, arrays), jax.tree.map(where, arrays)
-            self._placed = sharding, jax.device_put(leaves, places)
-        return self._placed[1]
-
     def __call__(self, count: ArrayLike) -> jax.Array:
-        """Returns the values of all members: K of them for a count, K by T for T counts."""
+        """Returns the values of all K members: shape (K,) at a count, (K, T) at T counts."""
         count = numbers.host_count(count)
         is_opaque = any(schedules._structure.is_opaque for schedules in self._stacks)
         return (_values if is_opaque else _evaluate)(self.as_arrays(), count)
@@ -162,10 +148,11 @@ class Batch:
         return len(self._layout.groups)
 
     def __iter__(self) -> Iterator[Schedule]:
-        stacks = jax.tree.map(_whole, self._stacks)
+        stacks = jax.tree.map(whole_rows, self._stacks)
         return (self._member(stacks, place) for place in range(len(self)))
 
     def _member(self, stacks: Sequence[Schedule], place: int) -> Schedule:
+        """Returns one member, taken from the given stacks."""
         item = functools.partial(_item, row=self._layout.rows[place])
         return jax.tree.map(item, stacks[self._layout.groups[place]])
 
@@ -174,7 +161,7 @@ class Batch:
     @overload
     def __getitem__(self, index: slice | npt.ArrayLike) -> "Batch": ...
     def __getitem__(self, index: Any) -> Any:
-        """Returns one member, or a batch of some."""
+        """Returns one member, or a batch of several."""
         chosen = index if isinstance(index, slice) else _chosen(index)
         if isinstance(chosen, int):
             return self._member(self._stacks, range(len(self))[chosen])
@@ -182,7 +169,7 @@ class Batch:
         if len(places) == 0:
             raise IndexError(f"`index` must choose at least one member, got {index!r}.")
         groups = self._layout.groups[places]
-        used = list(dict.fromkeys(groups.tolist()))  # In the order in which they come first.
+        used = list(dict.fromkeys(groups.tolist()))  # In order of first appearance.
         rows = {group: self._layout.rows[places[groups == group]] for group in used}
         columns = None if self._columns is None else self._rows_of_table(places)
         layout = Layout([used.index(group) for group in groups.tolist()])
@@ -192,7 +179,7 @@ class Batch:
         return some
 
     def plot(self, steps: int | None = None, *, ax: Any = None, **line: Any) -> Any:
-        """Draws the curves, and returns their axes; see :func:`jaxlr.plot.plot_schedules`."""
+        """Plots the schedules and returns the axes; see :func:`jaxlr.plot.plot_schedules`."""
         from jaxlr.plot import plot_schedules
 
         return plot_schedules(self, steps, ax=ax, **line)
@@ -206,7 +193,9 @@ class Batch:
         return "\n".join([title, *tables.lines(self._rows_of_table(shown), shown)])
 
     def __eq__(self, other: object) -> bool:
-        return same_tree(self, other) if isinstance(other, Batch) else NotImplemented
+        if not isinstance(other, Batch):
+            return NotImplemented
+        return self._layout == other._layout and self._stacks == other._stacks
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -214,7 +203,7 @@ class Batch:
         return _rebuild, (self._layout.groups, self._stacks, self._columns)
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the same as nested dicts, lists, strings and numbers, as JSON has them.
+        """Returns a JSON-compatible description: nested dicts, lists, strings and numbers.
 
         >>> import json, jaxlr
         >>> batch = jaxlr.stack([jaxlr.constant_schedule(0.1), jaxlr.linear_schedule(1.0, 0.0, 4)])
@@ -222,7 +211,7 @@ class Batch:
         True
 
         Raises:
-          TypeError: if a parameter is a plain callable or traced, which has no such form.
+          TypeError: if a parameter is a plain callable or traced; neither can be serialized.
         """
         columns = self._columns
         table = None if columns is None else {name: c.tolist() for name, c in columns.items()}
@@ -230,7 +219,7 @@ class Batch:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "Batch":
-        """Builds what :meth:`to_dict` described, with all checks."""
+        """Rebuilds a batch from :meth:`to_dict`, and checks its parameters."""
         if not isinstance(data, Mapping) or set(data) != {"schedules", "table"}:
             raise ValueError(f"`data` must describe a batch, got {data!r}.")
         schedules = [Schedule.from_dict(item) for item in data["schedules"]]
@@ -249,13 +238,13 @@ jax.tree_util.register_pytree_with_keys(
 
 
 def _chosen(index: Any) -> Any:
-    """The index of one member as a Python integer, or that of some as an array."""
+    """Converts an index to a Python integer for one member, or to an array for several."""
     if isinstance(index, int) and not isinstance(index, bool):
         return index
     if not numbers.known(index):
         raise TypeError(
-            "`index` must be known when a function is compiled, got a traced one. The leaves of "
-            "`batch.stacks` are arrays, which take it."
+            "`index` must be known when a function is compiled, got a traced one. Index the "
+            "leaves of `batch.stacks` instead."
         )
     places = np.asarray(index)
     kinds = "iu" if places.ndim == 0 else "iub"
@@ -270,12 +259,13 @@ def _chosen(index: Any) -> Any:
 
 
 def _rows_of(stacks: Sequence[Schedule], rows: Mapping[int, Any]) -> Iterator[Schedule]:
-    """Some rows of some stacks."""
+    """Yields the chosen rows of each of the chosen stacks."""
     for group, places in rows.items():
-        yield jax.tree.map(lambda leaf, places=places: _whole(leaf)[places], stacks[group])
+        yield jax.tree.map(lambda leaf, places=places: whole_rows(leaf)[places], stacks[group])
 
 
 def _values(batch: Batch, count: Any) -> jax.Array:
+    """Returns the values of all members at a count."""
     return values_of_all(batch._stacks, batch._layout.sizes, batch._layout.order, count)
 
 
@@ -286,16 +276,15 @@ def stack(schedules: Iterable[Schedule], table: Mapping[str, npt.ArrayLike] | No
     """Makes a batch of schedules of any families.
 
     Args:
-      schedules: the schedules; one or more.
-      table: columns to keep with the batch, with one entry for each schedule; see
-        :attr:`Batch.table`.
+      schedules: one or more schedules.
+      table: columns for :attr:`Batch.table`, with one entry per schedule.
 
     Returns:
-      The batch, whose members are equal to the schedules and in their order.
+      The batch, whose members equal the schedules, in the same order.
 
     Raises:
-      TypeError: if something else than a schedule is among them.
-      ValueError: if there is none, or a column has another length.
+      TypeError: if an item is not a schedule.
+      ValueError: if there are no schedules, or a column has the wrong length.
 
     >>> import jaxlr
     >>> batch = jaxlr.stack([jaxlr.constant_schedule(0.5), jaxlr.linear_schedule(1.0, 0.0, 4)])
@@ -323,24 +312,24 @@ def stack(schedules: Iterable[Schedule], table: Mapping[str, npt.ArrayLike] | No
 
 
 def _key(schedule: Schedule) -> Any:
-    """What two schedules must share to be evaluated by one program."""
+    """Returns a key that is equal for schedules that can share a stack."""
     return jax.tree.structure(schedule), _on_host(schedule), form(schedule.as_arrays())
 
 
 def batched(schedules: Schedule, table: Mapping[str, npt.ArrayLike] | None = None) -> Batch:
-    """Makes a batch of one schedule with batched leaves, such as ``jax.vmap`` returns.
+    """Makes a batch from one schedule with batched leaves, such as ``jax.vmap`` returns.
 
     Args:
-      schedules: a schedule all leaves of which have a first axis more, with a row for each member.
-      table: columns to keep with the batch, as for :func:`stack`.
+      schedules: a schedule whose leaves all have a leading axis, with one row per member.
+      table: columns for :attr:`Batch.table`, as for :func:`stack`.
 
     Returns:
-      The batch. Numbers of the host are brought to the form that is evaluated at once where the
-      family is a formula or an elementwise recipe; any other recipe is followed for each member.
+      The batch.
 
     Raises:
-      TypeError: if it is something else than a schedule.
-      ValueError: if the leaves have no or not one number of rows, or a column has another length.
+      TypeError: if ``schedules`` is not a schedule.
+      ValueError: if the leaves have no rows or different numbers of rows, or a column has the wrong
+        length.
 
     >>> import jax, jax.numpy as jnp, jaxlr
     >>> peaks = jnp.array([1.0, 2.0])
@@ -363,13 +352,13 @@ def batched(schedules: Schedule, table: Mapping[str, npt.ArrayLike] | None = Non
 
 
 def _members(schedules: Schedule, size: int) -> Iterator[Schedule]:
-    """The members of a stack."""
+    """Yields the members of a stack."""
     rows = (functools.partial(_item, row=row) for row in range(size))
     return (jax.tree.map(item, schedules) for item in rows)
 
 
 def _as_arrays(schedules: Schedule, size: int) -> Schedule:
-    """A stack in the form that is evaluated; one of JAX arrays is in it."""
+    """Returns a stack in the form of :meth:`Batch.as_arrays`."""
     if not _on_host(schedules):
         return schedules
     if _is_elementwise(schedules):
@@ -379,9 +368,9 @@ def _as_arrays(schedules: Schedule, size: int) -> Schedule:
 
 
 def _is_elementwise(schedules: Parametric) -> bool:
-    """Tells whether a stack can be prepared at once: if all in it are formulas of single numbers.
+    """Tells whether a stack can be prepared in one call: all are formulas of single numbers.
 
-    A list has an axis of its own, and a recipe may do anything with a number.
+    A list parameter has an axis of its own, and a recipe may not work on arrays.
     """
     kinds, names = schedules.family.kinds, schedules._structure.names
     if schedules.family.is_recipe or any(kinds[name].axes for name in names):
@@ -404,13 +393,14 @@ def _have_one_form(leaf: Any) -> bool:
 
 
 def _item(leaf: Any, row: int) -> Any:
-    item = _whole(leaf)[row]
-    # A Python number went in; one of float32 keeps its type, as it has fewer digits.
+    """Returns one row of a leaf."""
+    item = whole_rows(leaf)[row]
+    # A float64 or int64 was a Python number when it went in. A float32 keeps its lower precision.
     return item.item() if isinstance(item, np.float64 | np.int64) else item
 
 
-def _whole(leaf: Any) -> Any:
-    """A leaf with all its rows on every device of a mesh of explicit axes, to choose from."""
+def whole_rows(leaf: Any) -> Any:
+    """Returns a leaf that can be indexed: on an explicit mesh, its rows are first replicated."""
     if not isinstance(leaf, jax.Array):
         return leaf
     sharding = jax.typeof(leaf).sharding
@@ -421,18 +411,19 @@ def _whole(leaf: Any) -> Any:
 
 
 def _rebuild(groups: npt.ArrayLike, stacks: Sequence[Schedule], columns: Any) -> Batch:
+    """Restores a pickled batch."""
     return Batch._make(Layout(groups), stacks, columns)
 
 
 def concatenate(batches: Iterable[Batch]) -> Batch:
-    """Makes one batch of the members of several, in their order.
+    """Joins batches into one, keeping the order of their members.
 
     Args:
-      batches: the batches; one or more.
+      batches: one or more batches.
 
     Returns:
-      The batch. Its table has the columns of all, with NaN where a batch had no such number, if
-      one of them was made with a table.
+      The batch. If any of the batches was made with a table, the new table has the columns of all
+      batches, with NaN for missing numbers.
 
     >>> import jaxlr
     >>> lines = jaxlr.grid(jaxlr.linear_schedule, init_value=[1.0, 2.0], end_value=0.0,
@@ -458,17 +449,17 @@ def concatenate(batches: Iterable[Batch]) -> Batch:
             alike.setdefault(key, []).append(schedules)
         numbers_of = [list(alike).index(key) for key in keys]
         groups.append(np.asarray(numbers_of)[part._layout.groups])
-    stacks = (jax.tree.map(_together, *schedules) for schedules in alike.values())
+    stacks = (jax.tree.map(_concatenated, *schedules) for schedules in alike.values())
     return Batch._make(Layout(np.concatenate(groups)), stacks, columns)
 
 
 def _key_of_stack(schedules: Schedule, arrays: Schedule) -> Any:
-    """What stacks must share to become one, as :func:`_key` for their members."""
+    """Returns a key that is equal for stacks that can be merged, like :func:`_key` for members."""
     leaves, tree = jax.tree.flatten(arrays)
     forms = tuple((np.shape(leaf)[1:], numbers.is_integer(leaf)) for leaf in leaves)
     return jax.tree.structure(schedules), _on_host(schedules), tree, forms
 
 
-def _together(*leaves: Any) -> Any:
-    """The rows of several leaves, one below the other."""
-    return numbers.namespace(*leaves).concatenate(list(map(_whole, leaves)))
+def _concatenated(*leaves: Any) -> Any:
+    """Concatenates the rows of several leaves."""
+    return numbers.namespace(*leaves).concatenate(list(map(whole_rows, leaves)))

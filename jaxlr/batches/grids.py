@@ -1,4 +1,4 @@
-"""Batches of one family: every combination of some parameters, or their values side by side."""
+"""Batches over parameter values: every combination, or values paired by position."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -15,21 +15,20 @@ __all__ = ["grid", "zipped"]
 
 
 def grid(family: Callable[..., Schedule], /, **axes: Any) -> Batch:
-    """Makes a batch of every combination of some parameters; the last one changes fastest.
+    """Makes a batch of every combination of parameter values; the last parameter varies fastest.
 
     Args:
-      family: what makes a schedule of parameters: the constructor of a family, or a function of
-        your own that returns a schedule.
-      **axes: for each parameter a list (or an array, or a range) of the values to take, or anything
-        else for one that does not change. A parameter that is itself a list, such as the boundaries
-        of a piecewise schedule, is a list of such lists.
+      family: the constructor of a family, or your own function that returns a schedule.
+      **axes: for each parameter, a list, array or range of values; or anything else for a parameter
+        that is fixed. If a single value is itself a list, such as the boundaries of a piecewise
+        schedule, give a list of lists.
 
     Returns:
-      The batch. Its :attr:`Batch.table` has the parameters that were given as lists.
+      The batch. Its :attr:`Batch.table` has a column for each parameter that was given as a list.
 
     Raises:
-      TypeError: if the family returns something else than a schedule.
-      ValueError: if a list is empty, or what the family refuses.
+      TypeError: if ``family`` returns something other than a schedule.
+      ValueError: if a list is empty, or the family rejects a value.
 
     >>> import jaxlr
     >>> def decay(peak, length, warmup):
@@ -47,19 +46,19 @@ def grid(family: Callable[..., Schedule], /, **axes: Any) -> Batch:
 
 
 def zipped(family: Callable[..., Schedule], /, **axes: Any) -> Batch:
-    """Makes a batch of the first values of all parameters, the second values, and so on.
+    """Makes a batch from parameter values paired by position, as the built-in ``zip`` does.
 
     Args:
-      family: what makes a schedule of parameters; see :func:`grid`.
-      **axes: for each parameter a list (or an array, or a range) of as many values as there are
-        members, or anything else for one that does not change.
+      family: the constructor of a family, or your own function that returns a schedule.
+      **axes: for each parameter, a list, array or range with one value per member; or anything else
+        for a parameter that is fixed.
 
     Returns:
-      The batch. Its :attr:`Batch.table` has the parameters that were given as lists.
+      The batch. Its :attr:`Batch.table` has a column for each parameter that was given as a list.
 
     Raises:
-      TypeError: if the family returns something else than a schedule.
-      ValueError: if the lists are empty or not equally long, or what the family refuses.
+      TypeError: if ``family`` returns something other than a schedule.
+      ValueError: if the lists are empty or differ in length, or the family rejects a value.
 
     >>> import jaxlr
     >>> jaxlr.batches.zipped(
@@ -77,7 +76,7 @@ def zipped(family: Callable[..., Schedule], /, **axes: Any) -> Batch:
 
 
 def _axes(axes: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Tells the parameters that change from those that do not."""
+    """Separates the parameters that vary, as columns, from the fixed ones."""
     columns, fixed = {}, {}
     for name, values in axes.items():
         if isinstance(values, list | tuple | range) or np.ndim(values) > 0:
@@ -87,7 +86,7 @@ def _axes(axes: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         else:
             fixed[name] = values
     if not columns:
-        raise ValueError(f"One parameter at least must be a list of values, got {dict(axes)}.")
+        raise ValueError(f"At least one parameter must be a list of values, got {dict(axes)}.")
     return columns, fixed
 
 
@@ -96,6 +95,7 @@ def _design(
     columns: Mapping[str, np.ndarray[Any, Any]],
     fixed: Mapping[str, Any],
 ) -> Batch:
+    """Returns a batch with one member for each row of the columns."""
     together = _made_at_once(family, columns, fixed)
     if together is not None:
         return batched(together, columns)
@@ -111,7 +111,7 @@ def _design(
 def _made_at_once(
     family: Any, columns: Mapping[str, np.ndarray[Any, Any]], fixed: Mapping[str, Any]
 ) -> Schedule | None:
-    """All members of a family of scalars, made and checked together; None if they cannot be."""
+    """Makes and checks all members in one call of the constructor; None if that is impossible."""
     if not isinstance(getattr(family, "family", None), Family):
         return None
     if not all(column.dtype.kind in "if" for column in columns.values()):
@@ -121,7 +121,8 @@ def _made_at_once(
         return None
     try:
         together: Schedule = family(**columns, **fixed)
-    except Exception:  # A check that wants single numbers; one by one, its error names the member.
+    except Exception:
+        # The check failed, or needs single numbers. One by one, an error can name the value.
         return None
     size = len(next(iter(columns.values())))
     return jax.tree.map(lambda leaf: np.broadcast_to(leaf, (size,)), together)

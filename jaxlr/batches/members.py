@@ -1,21 +1,27 @@
 """The values of all members of a batch at once."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jax.extend.core import ClosedJaxpr
 from jax.sharding import NamedSharding, PartitionSpec
 
 from jaxlr.core.schedule import Schedule
+from jaxlr.core.stacks import Stacks
 
 __all__ = ["values_of_all"]
 
 _MOST_AT_ONCE = 2**13
-"""So many values at a time are computed where each needs several lists."""
+"""So many values at a time are computed where each takes much memory on the way."""
+
+_FEW = 8
+"""A join of more pieces looks up all numbers of its piece for every count."""
+
+
+_PARTS = (Schedule, Stacks)
 
 
 def values_of_all(
@@ -61,29 +67,17 @@ def _explicit_sharding(stacks: Sequence[Schedule], count: jax.Array) -> NamedSha
 
 def _values(schedules: Schedule, count: jax.Array, size: int) -> jax.Array:
     rows = max(1, _MOST_AT_ONCE // max(count.size, 1))
-    if size > rows and jax.tree.leaves(schedules) and _looks_up(schedules, count):
-        # To look into many lists at once takes XLA several times as long, and much memory.
+    if size > rows and _is_heavy(schedules):
         return lax.map(lambda lr: lr(count), schedules, batch_size=rows)
     return jax.vmap(lambda lr: lr(count), axis_size=size)(schedules)
 
 
-def _looks_up(schedules: Schedule, count: jax.Array) -> bool:
-    """Tells whether a member looks up several things for every count, or draws random numbers."""
-    one = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), schedules)
-    formula = jax.make_jaxpr(lambda lr, count: lr(count))(one, count)
-    wide = [
-        equation.primitive.name
-        for equation in _equations(formula.jaxpr)
-        if any(variable.aval.size >= count.size for variable in equation.outvars)
-    ]
-    return wide.count("gather") > 1 or "random_bits" in wide
-
-
-def _equations(formula: Any) -> Iterator[Any]:
-    """The equations that are always evaluated, those of called functions included."""
-    for equation in formula.eqns:
-        yield equation
-        if equation.primitive.name != "cond":
-            for part in jax.tree.leaves(list(equation.params.values())):
-                if isinstance(part, ClosedJaxpr):
-                    yield from _equations(part.jaxpr)
+def _is_heavy(part: Schedule | Stacks) -> bool:
+    """Tells whether all members at once would take several times the memory of their values."""
+    if isinstance(part, Stacks):
+        if len(part.layout.groups) > _FEW:
+            return True
+    elif part.family.is_heavy:
+        return True
+    inner = jax.tree.leaves(part, is_leaf=lambda x: x is not part and isinstance(x, _PARTS))
+    return any(_is_heavy(x) for x in inner if isinstance(x, _PARTS))

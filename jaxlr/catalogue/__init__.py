@@ -1,1 +1,1 @@
-"""The families of schedules, in a file for each kind; :mod:`jaxlr.schedules` has them all."""
+"""The built-in families, one module per kind; import them from :mod:`jaxlr.schedules`."""

@@ -20,16 +20,6 @@ from jaxlr.exact.powers import root
 from jaxlr.exact.time import blend, inverse, progress
 from jaxlr.exact.waves import half_cosine
 
-__all__ = [
-    "cosine_linear_envelope_schedule",
-    "exp_hyperbolic_decay_schedule",
-    "half_cosine_schedule",
-    "hyperbolic_decay_schedule",
-    "k_decay_schedule",
-    "rex_schedule",
-    "tanh_decay_schedule",
-]
-
 
 @schedule
 def rex_schedule(

@@ -11,8 +11,6 @@ from jaxlr.core.schedule import schedule
 from jaxlr.exact.time import inverse, whole_periods
 from jaxlr.exact.waves import half_cosine
 
-__all__ = ["chebyshev_schedule"]
-
 
 def _check_order(*, min_value: ArrayLike, max_value: ArrayLike, period: ArrayLike) -> None:
     if np.any(np.asarray(min_value) > np.asarray(max_value)):

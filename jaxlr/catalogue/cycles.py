@@ -42,15 +42,6 @@ from jaxlr.exact.time import (
     whole_periods,
 )
 
-__all__ = [
-    "cosine_onecycle_schedule",
-    "cyclic_polynomial_schedule",
-    "cyclic_schedule",
-    "linear_onecycle_schedule",
-    "onecycle_schedule",
-    "sgdr_schedule",
-]
-
 
 def _check_onecycle(*, pct_start: ArrayLike, pct_final: ArrayLike, **_: Any) -> None:
     if np.any(np.asarray(pct_start) > np.asarray(pct_final)):

@@ -16,17 +16,6 @@ from jaxlr.exact import powers
 from jaxlr.exact.doubles import Double, double, exponential, log, per_step
 from jaxlr.exact.time import inverse, passed, whole_periods
 
-__all__ = [
-    "exponential_decay",
-    "exponential_decay_with_burnin",
-    "inverse_power_decay_schedule",
-    "inverse_sqrt_schedule",
-    "inverse_time_decay",
-    "natural_exponential_decay",
-    "power_decay_schedule",
-    "step_decay",
-]
-
 
 def _decay(
     *, transition_steps: ArrayLike, decay_rate: ArrayLike, staircase: bool, **_: Any

@@ -25,16 +25,6 @@ from jaxlr.exact.intervals import by_interval, entry_at
 from jaxlr.exact.parameters import Times
 from jaxlr.exact.time import Phase, phase, progress_in, whole_periods
 
-__all__ = [
-    "multistep_decay",
-    "piecewise_constant_schedule",
-    "piecewise_constant_values_schedule",
-    "piecewise_curve_schedule",
-    "piecewise_interpolate_schedule",
-    "table_schedule",
-    "tabulate",
-]
-
 Values = Annotated[
     ArrayLike | Sequence[ArrayLike],
     Number("Values", "Give the values of the schedule, such as [0.1, 0.01].", axes=1),
@@ -392,6 +382,6 @@ def _levels(init_value: ArrayLike, jumps: Any) -> tuple[Any, Any]:
     counts, scales = (np.zeros(0, np.int32), np.zeros(0)) if jumps is None else jumps
     array = namespace(init_value, counts, scales)
     order = array.argsort(counts, stable=True)
-    products = array.cumprod(exact(scales)[order])
+    products = array.cumprod(array.asarray(exact(scales))[order])
     factors = array.append(array.ones_like(products, shape=1), products)
     return array.asarray(counts)[order], exact(init_value) * factors

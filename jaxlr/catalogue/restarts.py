@@ -14,8 +14,6 @@ from jaxlr.exact.cycles import Entry, Table, at_most, by_cycle, cycle_table
 from jaxlr.exact.time import Instant, Phase, instant, later, phase, progress_in
 from jaxlr.exact.waves import half_cosine
 
-__all__ = ["cosine_restarts_schedule"]
-
 
 class _Restarts(NamedTuple):
     """The cycles, and the warm-up of each if there is one: only then it is worth its time."""

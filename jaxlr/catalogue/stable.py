@@ -43,14 +43,6 @@ from jaxlr.exact.powers import raised
 from jaxlr.exact.time import blend, passed, progress, total
 from jaxlr.exact.waves import half_cosines
 
-__all__ = [
-    "infinite_schedule",
-    "tri_stage_schedule",
-    "warmup_hold_cosine_decay_schedule",
-    "warmup_stable_decay_schedule",
-    "wsds_schedule",
-]
-
 Lengths = Annotated[
     ArrayLike | Sequence[ArrayLike],
     Number(

@@ -16,16 +16,6 @@ from jaxlr.exact.powers import power, raised
 from jaxlr.exact.time import blend, inverse, passed, progress, whole_periods
 from jaxlr.exact.waves import half_cosine
 
-__all__ = [
-    "constant_schedule",
-    "cosine_decay_schedule",
-    "geometric_schedule",
-    "linear_schedule",
-    "polynomial_schedule",
-    "range_test_schedule",
-    "transition_schedule",
-]
-
 
 @schedule
 def constant_schedule(count: jax.Array, value: Value) -> ArrayLike:

@@ -51,18 +51,6 @@ from jaxlr.exact.powers import exp2m1, log1p, raised
 from jaxlr.exact.time import blend, either_progress, inverse, progress, total
 from jaxlr.exact.waves import half_cosines
 
-__all__ = [
-    "exponential_warmup_schedule",
-    "log_warmup_schedule",
-    "noam_hold_schedule",
-    "noam_schedule",
-    "radam_warmup_schedule",
-    "warmup_constant_schedule",
-    "warmup_cosine_decay_schedule",
-    "warmup_exponential_decay_schedule",
-    "warmup_inverse_sqrt_schedule",
-]
-
 
 @schedule
 def warmup_constant_schedule(

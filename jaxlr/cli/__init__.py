@@ -38,7 +38,11 @@ A schedule is given as a call in quotes. `jaxlr list` names them all:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; returns its exit status, as the help says."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
-    options = _parser().parse_args(arguments, argparse.Namespace(arguments=arguments))
+    parser = _parser()
+    if not arguments:
+        parser.print_help()
+        return REFUSED
+    options = parser.parse_args(arguments, argparse.Namespace(arguments=arguments))
     farewell = _farewell(options)
     try:
         with warnings.catch_warnings(), leaving_at_once(farewell):

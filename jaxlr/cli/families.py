@@ -28,7 +28,8 @@ def run(options: argparse.Namespace) -> int:
     """Prints a line for each family, which is cut to the width of a terminal."""
     families = jaxlr.families() | jaxlr.families(jaxlr.AdaptiveSchedule)
     width = max(map(len, families))
-    most = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    on_terminal = sys.stdout is not None and sys.stdout.isatty()
+    most = shutil.get_terminal_size().columns if on_terminal else None
     lines = []
     for name, constructor in families.items():
         summary = (constructor.__doc__ or "").partition("\n")[0]

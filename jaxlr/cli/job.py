@@ -87,9 +87,7 @@ def job_of(options: argparse.Namespace) -> Job:
     """Reads the options, the data last; refuses what does not go together."""
     import optax
 
-    from jaxlr.train.images.classification import classification
-    from jaxlr.train.images.data import load
-    from jaxlr.train.images.models import MODELS
+    from jaxlr.train import MODELS, classification, load
 
     seeds = _seeds(options)
     settings = _settings(options)
@@ -142,7 +140,7 @@ def _seeds(options: argparse.Namespace) -> range:
 
 def _settings(options: argparse.Namespace) -> dict[str, Any]:
     """The settings of the recipe, each replaced where the command line gives another."""
-    from jaxlr.train.images.recipes import RECIPES
+    from jaxlr.train import RECIPES
 
     name = options.recipe or ("digits" if options.data == "digits" else "fast")
     if name not in RECIPES:

@@ -27,13 +27,17 @@ def complain(text: object) -> None:
     _print(f"jaxlr: {text}", sys.stderr)
 
 
-def _print(text: object, stream: TextIO) -> bool:
+def _print(text: object, stream: TextIO | None) -> bool:
+    if stream is None:  # Python was started without it.
+        return False
     try:
         print(readable(str(text), stream.encoding), file=stream, flush=True)
     except BrokenPipeError:  # Whoever reads it, such as `head`, has enough.
         with contextlib.suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         return False
+    except OSError as error:  # Such as a disk that is full.
+        raise OSError(error.errno, error.strerror, "standard output") from None
     return True
 
 
@@ -63,6 +67,8 @@ def say_table(table: Any) -> None:
     """Prints a table of rich, in colour on a terminal that has some."""
     from rich.console import Console
 
+    if sys.stdout is None:
+        return
     console = Console(file=sys.stdout, width=shutil.get_terminal_size().columns)
     with console.capture() as captured:
         console.print(table)

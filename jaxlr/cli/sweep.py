@@ -1,6 +1,7 @@
 """``jaxlr sweep``: a classifier under many schedules."""
 
 import argparse
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import numpy as np
 
 from jaxlr import search
 from jaxlr.cli.arguments import add_method, check_drawn, key, whole
-from jaxlr.cli.job import RESULTS, add_training, job_of
+from jaxlr.cli.job import RESULTS, Job, add_training, job_of
 from jaxlr.cli.printing import say, say_table
 from jaxlr.cli.records import Record
 from jaxlr.cli.train import DIVERGED
@@ -65,13 +66,14 @@ def add_to(add: Callable[..., argparse.ArgumentParser]) -> argparse.ArgumentPars
 
 def run(options: argparse.Namespace) -> int:
     """Trains under all schedules; writes what came of it, then prints it."""
-    from jaxlr.train.sweeping import sweep
+    from jaxlr.train import sweep
 
     keep = _keep(options.keep)
     job = job_of(options)
     space = search.parse_space(options.space, **job.numbers)
     check_drawn(space)
     schedules = _design(options, space, len(job.seeds))
+    _check_memory(job, len(schedules) * len(job.seeds))
     record = None
     if options.out is not None:
         texts = {"space": str(space), "schedules": list(map(str, schedules))}
@@ -119,6 +121,22 @@ def _design(options: argparse.Namespace, space: Any, seeds: int) -> Any:
             f"schedules, and {_MOST_RUNS:,} runs are the most."
         )
     return search.grid_design(space, options.grid)
+
+
+def _check_memory(job: Job, runs: int) -> None:
+    """Refuses what cannot fit; a system that is out of memory kills without a word."""
+    import jax
+
+    params = jax.tree.leaves(jax.eval_shape(job.arguments["init"], jax.random.key(0)))
+    state = 3 * sum(leaf.size * leaf.dtype.itemsize for leaf in params)  # Adam has two more.
+    on_host = state if jax.default_backend() == "cpu" else 0
+    needed = runs * (on_host + 4 * job.numbers["total_steps"])
+    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed > there:
+        raise MemoryError(
+            f"{runs:,} runs need {needed / 2**30:,.1f} GiB of memory, and this machine has "
+            f"{there / 2**30:,.1f}. Lower `-n`, `--grid` or `--seeds`."
+        )
 
 
 def _write(result: Any, folder: Path) -> None:

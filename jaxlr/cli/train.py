@@ -46,7 +46,7 @@ def add_to(add: Callable[..., argparse.ArgumentParser]) -> argparse.ArgumentPars
 
 def run(options: argparse.Namespace) -> int:
     """Trains with each seed; writes what came of it, then prints it."""
-    from jaxlr.train.fitting import fit
+    from jaxlr.train import fit
 
     job = job_of(options)
     kinds = jaxlr.Schedule | jaxlr.AdaptiveSchedule

@@ -1,8 +1,7 @@
-"""Schedules made of schedules.
+"""Operators that build schedules from other schedules.
 
-An operator takes any schedule or any plain function of the count, and is a schedule itself, with
-all that belongs to one. They nest, and read from the inside out: a cosine that is warmed up, scaled
-and never below a floor is
+An operator takes any schedule or plain function of the count, and returns an ordinary schedule, so
+operators nest. This is a cosine with a warm-up, scaled and kept above a floor:
 
 >>> import jaxlr
 >>> lr = jaxlr.with_warmup(jaxlr.cosine_decay_schedule(0.1, 900), warmup_steps=100)

@@ -1,4 +1,4 @@
-"""Operators on the count of schedules: shifted, stretched, repeated, in epochs."""
+"""Operators on the count: shift, stretch and repeat a schedule, or count in epochs."""
 
 from typing import Annotated, Any
 
@@ -14,22 +14,20 @@ from jaxlr.exact.cycles import Entry, Table, at_most, by_cycle, cycle_table
 from jaxlr.exact.doubles import Double, double, exponential, log
 from jaxlr.exact.time import Phase, inverse, progress_in, whole_periods
 
-__all__ = ["per_epoch", "repeat_schedule", "shift_schedule", "stretch_schedule"]
-
 _Shift = Annotated[ArrayLike, Number("Steps", "Give a number of steps.", counted=True)]
 
 
 @schedule
 def shift_schedule(count: jax.Array, schedule: AnySchedule, shift: _Shift) -> ArrayLike:
-    r"""A schedule later or earlier in time.
+    r"""A schedule that runs another one later or earlier.
 
     .. math::
       s(\max(t - S, 0))
 
     Args:
-      schedule: the schedule.
-      shift: :math:`S`, by how many steps it begins later; its first value holds until then. A
-        negative one leaves its first steps out, as after a restart at that step.
+      schedule: the schedule to shift.
+      shift: :math:`S`, the number of steps to delay it by; until then its first value holds. A
+        negative shift skips its first steps, as when resuming at that step.
 
     Returns:
       The schedule.
@@ -47,18 +45,18 @@ def shift_schedule(count: jax.Array, schedule: AnySchedule, shift: _Shift) -> Ar
 
 @schedule
 def stretch_schedule(count: jax.Array, schedule: AnySchedule, factor: Period) -> ArrayLike:
-    r"""A schedule in slow motion, or in time lapse.
+    r"""A schedule that runs another one slower or faster.
 
     .. math::
       s(t / F)
 
-    The schedule gets counts that are fractions of a step, in the precision of values: where it is
-    long, its lengths are better stretched themselves. At multiples of a whole factor the count is
-    a whole number exactly.
+    The stretched schedule receives fractional counts as floats, which lose precision for large
+    counts. For a long schedule, scale its lengths instead. If the factor is whole, the counts at
+    its multiples are exactly whole.
 
     Args:
-      schedule: the schedule.
-      factor: :math:`F`, how much longer it takes; less than 1 makes it shorter.
+      schedule: the schedule to stretch.
+      factor: :math:`F`, the factor by which it takes longer; below 1 it gets shorter.
 
     Returns:
       The schedule.
@@ -71,7 +69,7 @@ def stretch_schedule(count: jax.Array, schedule: AnySchedule, factor: Period) ->
     Array([1.  , 0.75, 0.5 , 0.25, 0.  ], dtype=float32)
 
     References:
-      ``scale_schedule_ratio`` of Composer.
+      Composer's ``scale_schedule_ratio``.
     """
     return schedule(_quotient(count, factor))
 
@@ -83,16 +81,15 @@ def per_epoch(
     steps_per_epoch: Period,
     continuous: bool = False,
 ) -> ArrayLike:
-    r"""A schedule in epochs, as a schedule in steps.
+    r"""A schedule that evaluates another one by epoch instead of by step.
 
     .. math::
       s(\lfloor t / N \rfloor) \qquad \text{or, continuous,} \qquad s(t / N)
 
     Args:
-      schedule: a schedule, or a function, of the epoch. Its lengths are in epochs.
-      steps_per_epoch: :math:`N`. It need not be whole, as where batches go on from one epoch into
-        the next.
-      continuous: whether the value changes within an epoch too, as if epochs had fractions.
+      schedule: a schedule or a function of the epoch, with lengths in epochs.
+      steps_per_epoch: :math:`N`. It need not be whole, for example if batches span epochs.
+      continuous: whether the value also changes within an epoch, using a fractional epoch.
 
     Returns:
       The schedule.
@@ -108,9 +105,9 @@ def per_epoch(
     Array([1.  , 1.  , 0.5 , 0.25], dtype=float32)
 
     References:
-      What ``LearningRateScheduler`` of Keras does with a function of the epoch, and a scheduler of
-      PyTorch whose ``step`` is called once an epoch. A function that JAX cannot trace, such as one
-      with ``if`` or ``math``, goes through :func:`jaxlr.tabulate`.
+      Keras's ``LearningRateScheduler`` does this with a function of the epoch, as does a PyTorch
+      scheduler whose ``step`` is called once per epoch. For a function that JAX cannot trace, such
+      as one that uses ``if`` or ``math``, see :func:`jaxlr.tabulate`.
     """
     return schedule(
         _quotient(count, steps_per_epoch) if continuous else whole_periods(count, steps_per_epoch)
@@ -118,7 +115,7 @@ def per_epoch(
 
 
 def _quotient(count: jax.Array, divisor: ArrayLike) -> jax.Array:
-    """``count / divisor``, which is whole wherever it should be."""
+    """Returns ``count / divisor``, exactly whole at every multiple of the divisor."""
     whole = whole_periods(count, divisor)
     step, length, number = as_steps(count, divisor, whole)
     return as_float(whole) + as_float(step - number * length) * inverse(divisor)
@@ -132,7 +129,7 @@ def _cycles(
     cycles: ArrayLike | None,
     **_: Any,
 ) -> Table | Double:
-    """The cycles if they grow, else the logarithm of what each multiplies."""
+    """Returns a table of the cycles if they change in length, else the logarithm of ``m_mul``."""
     if t_mul is None:
         return double(log(m_mul))
     return cycle_table(period, t_mul, m_mul, cycles)
@@ -148,31 +145,31 @@ def repeat_schedule(
     m_mul: Positive = 1.0,
     cycles: Cycles | None = None,
 ) -> ArrayLike:
-    r"""A schedule again and again, in cycles that may grow and shrink.
+    r"""A schedule that repeats another one in cycles, which may grow and be scaled.
 
-    Cycle number :math:`i` is :math:`T_i = T_0 k^i` steps long. At a fraction :math:`p` of it the
-    value is
+    Cycle :math:`i` has :math:`T_i = T_0 k^i` steps. At a fraction :math:`p` of it the value is
 
     .. math::
       m^i s(p \, T_0)
 
     Args:
       schedule: the schedule of one cycle.
-      period: :math:`T_0`, the length of the first cycle. What the schedule has after it is left
-        out.
-      t_mul: :math:`k`, the ratio of the length of a cycle to that of the one before; the schedule
-        is stretched to it. With None all have the same length, and the schedule gets whole counts.
-      m_mul: :math:`m`, what every cycle multiplies to the values. To shrink towards a floor, add
-        it afterwards: ``repeat_schedule(...) + floor``.
-      cycles: the number of cycles, after which the value at the end of the last one holds; None is
-        for ever.
+      period: :math:`T_0`, the length of the first cycle. Any part of the schedule after that is
+        unused.
+      t_mul: :math:`k`, the ratio of the length of a cycle to the one before; the schedule is
+        stretched to fit. None means that all cycles have the same length, and the schedule receives
+        whole counts.
+      m_mul: :math:`m`, the factor between the values of consecutive cycles. To shrink towards a
+        floor, add it afterwards: ``repeat_schedule(...) + floor``.
+      cycles: the number of cycles, after which the final value of the last one holds; None repeats
+        forever.
 
     Returns:
       The schedule.
 
     Raises:
-      ValueError: if ``period`` or ``m_mul`` is not positive, ``cycles`` is no whole number from 1
-        on, or ``t_mul`` is not positive.
+      ValueError: if ``period``, ``t_mul`` or ``m_mul`` is not positive, or ``cycles`` is not a
+        positive whole number.
 
     >>> import jaxlr, numpy as np
     >>> saw = jaxlr.repeat_schedule(jaxlr.linear_schedule(1.0, 0.0, 2), 2, t_mul=2.0, m_mul=0.5)
@@ -180,7 +177,7 @@ def repeat_schedule(
     [1.      0.5     0.5     0.375   0.25    0.125   0.25    0.21875]
 
     References:
-      ``Loop`` of ParameterSchedulers.jl; with the cosine it is
+      ``Loop`` in ParameterSchedulers.jl. Repeating a cosine gives
       :func:`jaxlr.cosine_restarts_schedule`.
     """
     if isinstance(rate_or_table, Table):

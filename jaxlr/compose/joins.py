@@ -1,4 +1,4 @@
-"""One schedule after another."""
+"""Operators that run schedules one after another."""
 
 import functools
 from collections.abc import Sequence
@@ -14,8 +14,6 @@ from jaxlr.core.numbers import as_float, as_steps, float_dtype, largest
 from jaxlr.core.parameters import Boundaries, Steps, Value
 from jaxlr.core.schedule import Schedule, schedule
 from jaxlr.exact.intervals import entry_at, interval
-
-__all__ = ["join_schedules", "window_schedule"]
 
 
 def _check_join(schedules: Sequence[Schedule], boundaries: ArrayLike, **_: Any) -> None:
@@ -35,7 +33,7 @@ def _check_join(schedules: Sequence[Schedule], boundaries: ArrayLike, **_: Any) 
 def _scales(
     *, schedules: Sequence[Schedule], boundaries: ArrayLike, clock: str, carry_over: bool
 ) -> jax.Array | None:
-    """What to multiply each piece by, so that it begins where the one before it ends."""
+    """Returns factors that make each piece begin at the value where the one before it ends."""
     if not carry_over:
         return None
     (steps,) = as_steps(boundaries)
@@ -58,28 +56,29 @@ def join_schedules(
     clock: Literal["relative", "absolute"] = "relative",
     carry_over: bool = False,
 ) -> jax.Array:
-    """One schedule after another, each with its own count from 0.
+    """A schedule that runs others one after another, each counting from 0.
 
     At a count ``t`` with ``boundaries[i - 1] <= t < boundaries[i]`` the value is
-    ``schedules[i](t - boundaries[i - 1])``, or ``schedules[i](t)`` by the absolute clock. A
-    schedule that is not in turn never sees a count beyond its own piece, so it can neither warn nor
-    spoil a gradient. Pieces of equal structure are stacked and the one in turn is picked, so a
-    thousand of them compile as fast as one.
+    ``schedules[i](t - boundaries[i - 1])``, or ``schedules[i](t)`` with the absolute clock. An
+    inactive schedule never receives a count outside its own piece, so it can neither raise warnings
+    nor produce NaN gradients. Pieces of equal structure are stacked and indexed, so a thousand
+    compile as fast as one.
 
     Args:
       schedules: one or more schedules or plain functions of the count.
       boundaries: the counts at which the second, third, ... schedule begins, in increasing order;
-        they may be traced. A piece between two equal boundaries is left out.
-      clock: what count a schedule gets: ``"relative"`` to its own begin, or ``"absolute"``.
-      carry_over: whether each schedule is scaled to begin with the value at which the one before it
-        ends. One that begins at 0 cannot be, and is left as it is.
+        they may be traced. A piece between two equal boundaries is skipped.
+      clock: the count that a schedule receives: ``"relative"`` to its start, or ``"absolute"``.
+      carry_over: whether to scale each schedule so that it begins where the one before it ends. A
+        schedule that begins at 0 cannot be scaled and stays unchanged.
 
     Returns:
-      The schedule. Before count 0 it holds its first value; past the last boundary the last
-      schedule decides.
+      The schedule. Before count 0 it holds its first value; after the last boundary it follows the
+      last schedule.
 
     Raises:
-      ValueError: if the boundaries are unsorted or not one fewer than the schedules.
+      ValueError: if the boundaries are not sorted, or there is not exactly one fewer boundary than
+        schedules.
 
     >>> import jax.numpy as jnp, jaxlr
     >>> pieces = [jaxlr.linear_schedule(0.0, 1.0, 2), jaxlr.step_decay(0.5, 2, 0.5)]
@@ -91,9 +90,8 @@ def join_schedules(
     Array([0. , 0.5, 1. , 1. , 0.5, 0.5], dtype=float32)
 
     References:
-      The name and the meaning are those of ``optax.join_schedules``, as of ``SequentialLR`` of
-      PyTorch. The windows of MMEngine have the relative clock; OLMo's sequential scheduler carries
-      the value over.
+      ``optax.join_schedules`` and PyTorch's ``SequentialLR`` do the same. MMEngine's windows use
+      the relative clock; OLMo's sequential scheduler carries the value over.
     """
     pieces: Any = schedules
     groups, rows = map(jnp.asarray, (pieces.layout.groups, pieces.layout.rows))
@@ -101,8 +99,8 @@ def join_schedules(
     starts = jnp.concatenate([jnp.zeros(1, steps.dtype), steps])
     lengths = jnp.diff(starts, append=jnp.full(1, largest(steps.dtype)))
     begins = starts if clock == "relative" else jnp.zeros_like(starts)
-    # Out of turn a piece is still computed. Its second count, where it has one, is the safest: many
-    # curves are singular at 0.
+    # Inactive pieces are computed too. Give them their second count if they have one, because many
+    # curves are singular at their first.
     seconds = starts + jnp.clip(lengths - 1, 0, 1)
 
     def value_at(count: jax.Array) -> jax.Array:
@@ -133,32 +131,32 @@ def window_schedule(
     outside_value: Value = 0.0,
     clock: Literal["relative", "absolute"] = "relative",
 ) -> ArrayLike:
-    r"""A schedule for some time, and a constant before and after it.
+    r"""A schedule that follows another one for some time, and is constant before and after.
 
     .. math::
       s(t - B) \quad (B \le t < E), \qquad o \quad \text{otherwise}
 
-    In a sum an outside value of 0, in a product one of 1, leaves the others alone.
+    As a term of a sum use an outside value of 0, as a factor of a product use 1.
 
     Args:
-      schedule: the schedule.
-      begin: :math:`B`, the first count at which it decides.
-      end: :math:`E`, the first count at which it no longer does.
+      schedule: the schedule to follow.
+      begin: :math:`B`, the first count at which it is followed.
+      end: :math:`E`, the first count at which it no longer is.
       outside_value: :math:`o`, the value before and after.
-      clock: what count the schedule gets: ``"relative"`` to ``begin``, or ``"absolute"``.
+      clock: the count that the schedule receives: ``"relative"`` to ``begin``, or ``"absolute"``.
 
     Returns:
       The schedule.
 
     Raises:
-      ValueError: for a negative begin, or an end before it.
+      ValueError: if ``begin`` is negative, or ``end`` is less than ``begin``.
 
     >>> import jax.numpy as jnp, jaxlr
     >>> jaxlr.window_schedule(jaxlr.linear_schedule(1.0, 0.0, 4), 2, 5)(jnp.arange(7))
     Array([0.  , 0.  , 1.  , 0.75, 0.5 , 0.  , 0.  ], dtype=float32)
 
     References:
-      The ``begin`` and ``end`` of the schedulers of MMEngine.
+      ``begin`` and ``end`` of MMEngine's schedulers.
     """
     step, begin, end = as_steps(count, begin, end)
     inside = (step >= begin) & (step < end)

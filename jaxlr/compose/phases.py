@@ -1,4 +1,4 @@
-"""A warm-up before, and a cooldown after, any schedule."""
+"""Operators that add a warm-up or a cooldown to any schedule."""
 
 from typing import Literal
 
@@ -13,8 +13,6 @@ from jaxlr.core.schedule import schedule
 from jaxlr.curves import Shape, along
 from jaxlr.exact.time import progress
 
-__all__ = ["with_cooldown", "with_warmup"]
-
 
 @schedule
 def with_warmup(
@@ -25,7 +23,7 @@ def with_warmup(
     curve: Shape = "linear",
     mode: Literal["prefix", "overlay", "multiply"] = "prefix",
 ) -> ArrayLike:
-    r"""A warm-up in front of any schedule.
+    r"""A schedule that adds a warm-up to another one.
 
     With :math:`p = \min(t / W, 1)` and the curve :math:`D`, which falls from 1 to 0,
 
@@ -34,17 +32,17 @@ def with_warmup(
       s(\max(t - W, 0)) & \text{prefix} \\ s(\max(t, W)) & \text{overlay} \\ s(t) & \text{multiply}
       \end{cases}
 
-    so the warm-up always ends where the schedule is, without a jump.
+    so the warm-up always ends at the value of the schedule, without a jump.
 
     Args:
-      schedule: the schedule.
+      schedule: the schedule to warm up.
       warmup_steps: :math:`W`, the length of the warm-up.
       init_value: :math:`I`, the value at count 0.
       curve: :math:`D`, a curve of :mod:`jaxlr.curves` or the name of one.
-      mode: ``"prefix"``: the schedule begins after the warm-up, so all takes longer;
-        ``"overlay"``: the warm-up takes the place of its first steps;
-        ``"multiply"``: the schedule runs from count 0, and the warm-up rises towards its current
-        value. From 0 this is a product of the two.
+      mode: ``"prefix"`` runs the schedule after the warm-up, so it ends later; ``"overlay"``
+        replaces its first steps with the warm-up; ``"multiply"`` runs the schedule from count 0
+        while the warm-up rises towards its current value, which is a product if ``init_value`` is
+        0.
 
     Returns:
       The schedule.
@@ -63,10 +61,10 @@ def with_warmup(
     Array([0.   , 0.375, 0.5  , 0.   ], dtype=float32)
 
     References:
-      ``LinearWarmup`` of Paddle and ``create_lr_scheduler_with_warmup`` of Ignite put one in front;
-      timm lays it over where ``warmup_prefix=False``, but with a jump to the schedule, which is
-      ``join_schedules([warmup, schedule], [W], clock="absolute")``; that of ``pytorch_warmup`` and
-      of Big Vision multiplies.
+      Paddle's ``LinearWarmup`` and Ignite's ``create_lr_scheduler_with_warmup`` use a prefix. timm
+      with ``warmup_prefix=False`` overlays, but then jumps to the schedule:
+      ``join_schedules([warmup, schedule], [W], clock="absolute")``. ``pytorch_warmup`` and Big
+      Vision multiply.
     """
     step, begin = as_steps(count, warmup_steps)
     own = {
@@ -86,7 +84,7 @@ def with_cooldown(
     end_value: Value = 0.0,
     curve: Shape = "linear",
 ) -> ArrayLike:
-    r"""A cooldown at the end of any schedule, from the value that it has there.
+    r"""A schedule that adds a cooldown to another one, from the value that it has reached.
 
     With :math:`p = \operatorname{clip}((t - B) / T, 0, 1)` and the curve :math:`D`, which falls
     from 1 to 0,
@@ -94,11 +92,11 @@ def with_cooldown(
     .. math::
       s(\min(t, B)) \, D(p) + E (1 - D(p))
 
-    When to cool down may be decided late. Train with a ``cooldown_begin`` that never comes, such as
-    ``2**31 - 1``; when the time has come, ``lr.replace(cooldown_begin=now)`` is the same program.
+    You can decide during training when to cool down. Start with a ``cooldown_begin`` that is never
+    reached, such as ``2**31 - 1``; later, ``lr.replace(cooldown_begin=now)`` does not recompile.
 
     Args:
-      schedule: the schedule.
+      schedule: the schedule to cool down.
       cooldown_begin: :math:`B`, the count at which the cooldown begins.
       cooldown_steps: :math:`T`, its length; with 0 the value jumps to ``end_value``.
       end_value: :math:`E`, the value from count ``cooldown_begin + cooldown_steps`` on.

@@ -1,4 +1,4 @@
-"""Operators on the values of schedules: sums, products, bounds, noise."""
+"""Operators on values: sums, products, bounds and noise."""
 
 import functools
 import operator
@@ -16,12 +16,10 @@ from jaxlr.core.parameters import Positive, Steps, Value, Whole
 from jaxlr.core.schedule import schedule
 from jaxlr.exact.doubles import divide
 
-__all__ = ["add_schedules", "clip_schedule", "multiply_schedules", "with_noise"]
-
 
 @schedule
 def add_schedules(count: jax.Array, schedules: Terms) -> ArrayLike:
-    r"""The sum of schedules.
+    r"""A schedule that is the sum of others.
 
     .. math::
       s_1(t) + s_2(t) + \dots
@@ -30,7 +28,7 @@ def add_schedules(count: jax.Array, schedules: Terms) -> ArrayLike:
       schedules: one or more schedules, plain functions of the count, and numbers.
 
     Returns:
-      The schedule. ``a + b``, ``a + 0.1``, ``a - b`` and ``-a`` are written for it.
+      The schedule. ``a + b``, ``a + 0.1`` and ``a - b`` are short forms.
 
     >>> import jax.numpy as jnp, jaxlr
     >>> lr = jaxlr.linear_schedule(1.0, 0.0, 4) + 0.5
@@ -44,19 +42,18 @@ def add_schedules(count: jax.Array, schedules: Terms) -> ArrayLike:
 
 @schedule
 def multiply_schedules(count: jax.Array, schedules: Terms) -> ArrayLike:
-    r"""The product of schedules.
+    r"""A schedule that is the product of others.
 
     .. math::
       s_1(t) \, s_2(t) \cdots
 
-    A schedule that falls from 1 to 0 is a cooldown in front of any other; one that rises from 0 to
-    1 is a warm-up.
+    A factor that rises from 0 to 1 acts as a warm-up; one that falls from 1 to 0 as a cooldown.
 
     Args:
       schedules: one or more schedules, plain functions of the count, and numbers.
 
     Returns:
-      The schedule. ``a * b``, ``0.5 * a`` and ``a / 2`` are written for it.
+      The schedule. ``a * b``, ``0.5 * a``, ``a / 2`` and ``-a`` are short forms.
 
     >>> import jax.numpy as jnp, jaxlr
     >>> lr = jaxlr.linear_schedule(0.0, 1.0, 2) * jaxlr.step_decay(0.8, 3, 0.5)
@@ -64,13 +61,14 @@ def multiply_schedules(count: jax.Array, schedules: Terms) -> ArrayLike:
     Array([0. , 0.4, 0.8, 0.4, 0.4], dtype=float32)
 
     References:
-      The factors of T5X and Scenic, ``"constant * linear_warmup * rsqrt_decay"``; the schedulers of
-      ``ChainedScheduler`` in PyTorch multiply.
+      T5X and Scenic multiply factors: ``"constant * linear_warmup * rsqrt_decay"``. PyTorch's
+      ``ChainedScheduler`` multiplies its schedulers.
     """
     return functools.reduce(operator.mul, _values(count, schedules))
 
 
 def _values(count: jax.Array, schedules: Any) -> list[Any]:
+    """Returns the value of each term at a count."""
     return [as_float(term(count) if callable(term) else term) for term in schedules]
 
 
@@ -90,21 +88,21 @@ def clip_schedule(
     min_value: Value | None = None,
     max_value: Value | None = None,
 ) -> ArrayLike:
-    r"""A schedule within bounds.
+    r"""A schedule that keeps another one within bounds.
 
     .. math::
       \min(\max(s(t), \text{min}), \text{max})
 
     Args:
-      schedule: the schedule.
-      min_value: the least value, such as the ``min_learning_rate`` of a decay without a floor.
-      max_value: the greatest value.
+      schedule: the schedule to bound.
+      min_value: the smallest value, such as a floor for a decay that has none.
+      max_value: the largest value.
 
     Returns:
       The schedule.
 
     Raises:
-      ValueError: if neither bound is given, or they are in the wrong order.
+      ValueError: if neither bound is given, or ``min_value`` is above ``max_value``.
 
     >>> import jax.numpy as jnp, jaxlr
     >>> jaxlr.clip_schedule(jaxlr.step_decay(1.0, 1, 0.5), min_value=0.2)(jnp.arange(5))
@@ -132,27 +130,28 @@ def with_noise(
     noise_begin: Steps = 0,
     noise_end: Steps | None = None,
 ) -> ArrayLike:
-    r"""A schedule with noise in proportion to it, the same at each count in every run.
+    r"""A schedule that adds reproducible, proportional noise to another one.
 
     .. math::
       s(t) \, (1 + n_t) \quad (B \le t < E), \qquad s(t) \quad \text{otherwise}
 
-    where :math:`n_t` in :math:`(-l, l)` is drawn with a key made of the seed and :math:`t` alone.
+    where :math:`n_t` in :math:`(-l, l)` depends only on the seed and :math:`t`, so every run has
+    the same noise.
 
     Args:
-      schedule: the schedule.
+      schedule: the schedule to add noise to.
       limit: :math:`l`, the largest noise as a fraction of the value.
-      seed: what decides the noise, an integer of 32 bits; it may be batched.
-      distribution: ``"normal"``, cut off at the limit, or ``"uniform"``.
-      stddev: the standard deviation of the normal distribution before it is cut off.
+      seed: a 32-bit integer, which may be batched.
+      distribution: ``"normal"``, truncated at the limit, or ``"uniform"``.
+      stddev: the standard deviation of the normal distribution before truncation.
       noise_begin: :math:`B`, the first count with noise.
-      noise_end: :math:`E`, the first count without it again; None is never.
+      noise_end: :math:`E`, the first count without noise again; None for no end.
 
     Returns:
       The schedule.
 
     Raises:
-      ValueError: if ``seed`` is no integer of 32 bits.
+      ValueError: if ``seed`` is not a 32-bit integer.
 
     >>> import jaxlr
     >>> lr = jaxlr.with_noise(jaxlr.constant_schedule(1.0), limit=0.1, noise_begin=10)
@@ -160,12 +159,12 @@ def with_noise(
     (1.0, True, True, False)
 
     References:
-      ``noise_range_t``, ``noise_pct``, ``noise_std`` and ``noise_seed`` of the schedulers of timm,
-      whose random numbers are others.
+      ``noise_range_t``, ``noise_pct``, ``noise_std`` and ``noise_seed`` of timm's schedulers, which
+      draw different random numbers.
     """
     value = as_float(schedule(count))
     limit, stddev = jnp.asarray(as_float(limit)), jnp.asarray(as_float(stddev))
-    # Named, since not all implementations give a count the same number alone and among others.
+    # Other implementations may draw different numbers for one count and for a batch of counts.
     key = jax.random.key(_as_integer(seed), impl="threefry2x32")
 
     def noise_at(count: jax.Array) -> jax.Array:
@@ -185,8 +184,11 @@ def with_noise(
     return jnp.where(noisy, value * (1.0 + as_float(noise)), value)
 
 
+with_noise.family.is_heavy = True
+
+
 def _as_integer(number: ArrayLike) -> jax.Array:
-    """A whole number as int32, of which keys are made; a larger one counts as the largest."""
+    """Converts a whole number to int32, saturating, for use in a random key."""
     number = lax.stop_gradient(jnp.asarray(number))
-    most = jnp.asarray(2**31 - 128, number.dtype)  # It is a float32 too.
+    most = jnp.asarray(2**31 - 128, number.dtype)  # Exact in float32.
     return jnp.minimum(number, most).astype(jnp.int32)

@@ -1,4 +1,4 @@
-"""Plain functions as schedules, and what operators take for one."""
+"""Wraps plain functions as schedules; defines which arguments operators accept."""
 
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any
@@ -10,8 +10,6 @@ from jaxlr.core.family import Parametric
 from jaxlr.core.parameters import Kind, Number, is_sequence
 from jaxlr.core.schedule import Schedule, schedule
 from jaxlr.core.stacks import Stacks
-
-__all__ = ["wrap"]
 
 
 class _Function(Kind):
@@ -32,13 +30,13 @@ class _Function(Kind):
 def wrap(
     count: jax.Array, function: Annotated[Callable[[ArrayLike], ArrayLike], _Function()]
 ) -> ArrayLike:
-    """A plain function of the count, such as an optax schedule, as a schedule.
+    """A schedule that calls a plain function of the count, such as an optax schedule.
 
-    The function is structure, not data: two functions are two programs, and numbers that it holds
-    are compiled into it. Operators such as :func:`join_schedules` wrap what is given to them.
+    The function is static, not data: another function compiles again, and numbers inside it are
+    compiled as constants. Operators such as :func:`join_schedules` wrap functions automatically.
 
     Args:
-      function: maps a count to a value. It gets counts from 0 on.
+      function: maps a count to a value. Counts are never negative.
 
     Returns:
       The schedule.
@@ -52,17 +50,18 @@ def wrap(
 
 
 class One(Kind):
-    """A schedule, or a plain callable, which is wrapped."""
+    """A schedule; plain callables are wrapped."""
 
     name = "Schedule"
 
     def store(self, where: str, value: Any) -> Any:
+        """Returns the schedule, or the callable as one."""
         if isinstance(value, Schedule):
             return value
         if isinstance(value, Parametric):
             raise TypeError(
-                f"{where} must be a schedule, got {value!r}. One that listens to a metric goes "
-                "around all others."
+                f"{where} must be a schedule, got {value!r}. An adaptive schedule must be the "
+                "outermost one."
             )
         if not callable(value):
             raise TypeError(
@@ -87,7 +86,7 @@ class _Several(Kind):
 
 
 class _Pieces(_Several):
-    """A sequence of schedules, of which those of one structure are stacked for the formula."""
+    """A sequence of schedules, which are stacked by structure for the formula."""
 
     def prepare(self, value: Any) -> Any:
         return Stacks.of(piece.as_arrays()._prepared() for piece in value)
@@ -119,7 +118,7 @@ AnySchedule = Annotated[Callable[[ArrayLike], ArrayLike], One()]
 """A schedule or a plain function of the count."""
 
 Pieces = Annotated[Sequence[Callable[[ArrayLike], ArrayLike]], _Pieces()]
-"""A sequence of them, which a formula gets as :class:`jaxlr.core.stacks.Stacks`."""
+"""A sequence of schedules, which a formula receives as :class:`jaxlr.core.stacks.Stacks`."""
 
 Terms = Annotated[Sequence[Callable[[ArrayLike], ArrayLike] | ArrayLike], _Terms()]
 """A sequence of schedules, plain functions of the count, and numbers."""

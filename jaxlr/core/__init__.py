@@ -1,6 +1,6 @@
-"""A schedule as a callable and a pytree: families, the kinds of their parameters, and their texts.
+"""The machinery that makes a function a schedule: families, parameter kinds, text form.
 
-Nothing here knows a family. Whoever writes one annotates its parameters with the kinds:
+This package defines no family itself. To write one, annotate its parameters with the kinds below:
 ``init_value: Value`` is a finite number, ``warmup_steps: Steps`` a length in steps.
 """
 

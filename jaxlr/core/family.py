@@ -1,11 +1,11 @@
-"""What schedules and curves have in common: a function and its parameters, as a pytree.
+"""The base of schedules and curves: a function with its parameters, as a pytree.
 
-A :class:`Family` is a function and what is known of its parameters; a :class:`Parametric` is a
-family with values for them. Its leaves are the numbers, its structure is all else.
+A :class:`Family` is a function plus a description of its parameters. A :class:`Parametric` is a
+family with values for those parameters. The numbers are its leaves; everything else is structure.
 
-A parametric has two forms. As it is made, it keeps the numbers that the caller gave, with all their
-digits. :meth:`Parametric.as_arrays` returns the form that a formula computes with: numbers as
-arrays of its dtypes, and beside them what the family's ``prepare`` made of the parameters once.
+A parametric has two forms. A new one keeps the numbers exactly as the caller gave them.
+:meth:`Parametric.as_arrays` returns the form that formulas use: arrays in the dtypes that JAX
+computes in, plus the result of the family's ``prepare``.
 """
 
 import functools
@@ -27,7 +27,6 @@ __all__ = [
     "compiled",
     "constructor_of",
     "constructors",
-    "same_tree",
 ]
 
 P = ParamSpec("P")
@@ -36,7 +35,7 @@ Made_co = TypeVar("Made_co", bound="Parametric", covariant=True)
 
 
 class Constructor(Protocol[P, Made_co]):
-    """What a decorator makes of a function: it takes parameters and returns a parametric."""
+    """The result of decorating a function: takes parameters, returns a parametric."""
 
     __name__: str
     family: "Family"
@@ -47,15 +46,15 @@ class Constructor(Protocol[P, Made_co]):
 
 
 class Parametric:
-    """A function with values for its parameters; a pytree of these values."""
+    """A function bound to values for its parameters, and a pytree of those values."""
 
     __slots__ = ("__weakref__", "_arrays", "_leaves", "_structure")
 
     _arguments: tuple[str, ...]
-    """What a formula of this kind takes before its parameters."""
+    """The names of the arguments that a formula takes before its parameters."""
 
     _arrays: tuple[Any, Self] | None
-    """The form that formulas compute with, after the dtype that it was made for."""
+    """A cache of :meth:`as_arrays`: the dtype it was made for, and the result."""
 
     _leaves: tuple[Any, ...]
     _structure: "_Structure"
@@ -73,7 +72,7 @@ class Parametric:
 
     @classmethod
     def _make(cls, structure: "_Structure", leaves: Iterable[Any]) -> Self:
-        # JAX unflattens with tracers, None and object(), so nothing is looked at here.
+        # JAX also unflattens with tracers, None and object(), so do not inspect the leaves here.
         self = object.__new__(cls)
         self._structure, self._leaves, self._arrays = structure, tuple(leaves), None
         return self
@@ -88,12 +87,12 @@ class Parametric:
 
     @property
     def family(self) -> "Family":
-        """The family: its name, signature and function."""
+        """The family, with its name, signature and function."""
         return self._structure.family
 
     @property
     def params(self) -> Mapping[str, Any]:
-        """The parameters by name, in the order of the constructor; read-only."""
+        """The parameters by name, in constructor order; read-only."""
         given, kinds = self._given, self.family.kinds
         if self._structure.is_ready:
             given = {name: kinds[name].plain(value) for name, value in given.items()}
@@ -101,18 +100,18 @@ class Parametric:
 
     @property
     def _given(self) -> dict[str, Any]:
-        """The parameters in the form that this has."""
+        """The parameters in the current form, not converted back."""
         structure = self._structure
         return {**dict(structure.static), **dict(zip(structure.names, self._leaves, strict=False))}
 
     @property
     def batch_axes(self) -> int:
-        """How many axes the numbers have beyond those of a single one, as ``jax.vmap`` adds."""
+        """The number of leading batch axes, such as ``jax.vmap`` adds; 0 for a single schedule."""
         kinds, given = self.family.kinds, self._given
         return max((0, *(kinds[n].batch_axes(given[n]) for n in self._structure.names)))
 
     def replace(self, **changes: Any) -> Self:
-        """Returns the same with other values for the named parameters.
+        """Returns a copy with new values for the named parameters.
 
         Raises:
           TypeError: if the family has no parameter of that name.
@@ -121,12 +120,12 @@ class Parametric:
         return made.as_arrays() if self._structure.is_ready else made
 
     def as_arrays(self) -> Self:
-        """Returns the same in the form that compiled code takes with all digits.
+        """Returns the equivalent form to pass to compiled code without losing precision.
 
-        Recipes are expanded, the logarithms of rates are taken in double precision, and all leaves
-        are NumPy arrays of the dtypes that JAX computes in. Hand this form to a compiled function
-        as an argument: a plain Python number there would be rounded to float32 first, and counts
-        as another type than an array.
+        Recipes are expanded, logarithms of rates are taken in double precision, and every leaf is
+        a NumPy array in the dtype that JAX computes in. Pass this form as the argument of a
+        compiled function: a plain Python number would be rounded to float32 first, and would
+        trigger another compilation because it is weakly typed.
 
         >>> import jax, jaxlr
         >>> lr = jaxlr.exponential_decay(1.0, transition_steps=1, decay_rate=0.999999)
@@ -134,7 +133,7 @@ class Parametric:
         >>> print(f"{value(lr.as_arrays()):.2e} {value(lr):.2e}")  # The first is right.
         4.54e-05 3.98e-05
 
-        A schedule with a JAX array among its leaves is returned as it is.
+        A schedule with a JAX array among its leaves is returned unchanged.
         """
         if self._structure.is_ready:
             return self
@@ -142,17 +141,17 @@ class Parametric:
         if self._arrays is None or self._arrays[0] is not dtype:
             if not numbers.on_host(*jax.tree.leaves(self)):
                 return self
-            with jax.ensure_compile_time_eval():  # No tracer of a trace under way may be kept.
+            with jax.ensure_compile_time_eval():  # Do not cache tracers of an outer trace.
                 self._arrays = dtype, jax.device_get(self._prepared())
         return self._arrays[1]
 
     @classmethod
     def _constructors(cls) -> Mapping[str, Callable[..., Any]]:
-        """What names stand for in texts and dicts of this kind."""
+        """Returns the constructors that names in a text or dict refer to."""
         return constructors()
 
     def _expand(self) -> Self:
-        """Follows recipes down to a formula."""
+        """Calls recipes until the result is a formula."""
         while self.family.is_recipe:
             result = self.family.function(**self.params)
             if not isinstance(result, type(self)):
@@ -164,7 +163,7 @@ class Parametric:
         return self
 
     def _prepared(self) -> Self:
-        """The form that the formula computes with."""
+        """Returns the form that the formula computes with."""
         self = self._expand()
         if self._structure.is_ready:
             return self
@@ -176,7 +175,7 @@ class Parametric:
         return self._make(self._structure._replace(is_ready=True), leaves)
 
     def _apply(self, *arguments: Any) -> Any:
-        """Calls the formula, whose first arguments these are."""
+        """Calls the formula with these leading arguments."""
         self = self._prepared()
         extra = self._leaves[len(self._structure.names) :]
         return self.family.function(*arguments, *extra, **self._given)
@@ -196,17 +195,20 @@ class Parametric:
         )
 
     def __eq__(self, other: object) -> bool:
-        return same_tree(self, other) if isinstance(other, Parametric) else NotImplemented
+        if not isinstance(other, Parametric):
+            return NotImplemented
+        return self.family is other.family and _same_values(self.params, other.params)
 
     def __hash__(self) -> int:
-        return hash((self._structure, tuple(map(_fingerprint, jax.tree.leaves(self)))))
+        leaves = jax.tree.leaves(dict(self.params), is_leaf=_is_parametric)
+        return hash((self.family, tuple(map(_fingerprint, leaves))))
 
     def __reduce__(self) -> Any:
         names, static, *flags = self._structure[1:]
         return _rebuild, (self.family.constructor, names, static, flags, self._leaves)
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the same as nested dicts, lists, strings and numbers, as JSON has them.
+        """Returns a JSON-compatible description: nested dicts, lists, strings and numbers.
 
         >>> import json, jaxlr
         >>> lr = jaxlr.linear_schedule(1.0, 0.0, transition_steps=4)
@@ -216,13 +218,13 @@ class Parametric:
         True
 
         Raises:
-          TypeError: if a parameter is a plain callable or traced, which has no such form.
+          TypeError: if a parameter is a plain callable or traced; neither can be serialized.
         """
         return text.to_dict(self)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Builds what :meth:`to_dict` described, with all checks."""
+        """Rebuilds an object from :meth:`to_dict`, and checks its parameters."""
         made = text.from_dict(data, cls._constructors())
         if not isinstance(made, cls):
             raise ValueError(f"`data` must describe a {cls.__name__}, got {text.brief(data)}.")
@@ -230,15 +232,15 @@ class Parametric:
 
 
 class _Structure(NamedTuple):
-    """All of a parametric that is not a number.
+    """The static part of a parametric: everything but the numbers.
 
     Attributes:
       family: its family.
       names: the names of the parameters that are leaves.
       static: the other parameters, by name.
-      is_ready: whether it has the form that the formula computes with, in which another leaf
-        follows where the family has a ``prepare``.
-      is_opaque: whether there is a plain function in it, which is no data.
+      is_ready: whether the leaves are in the form that the formula computes with. If the family
+        has a ``prepare``, its result is then the last leaf.
+      is_opaque: whether it contains a plain function, which cannot be data.
     """
 
     family: "Family"
@@ -249,25 +251,28 @@ class _Structure(NamedTuple):
 
 
 def _is_opaque(value: Any) -> bool:
-    parts = jax.tree.leaves(value, is_leaf=lambda x: isinstance(x, Parametric))
-    return any(isinstance(x, Parametric) and x._structure.is_opaque for x in parts)
+    """Tells whether a value contains a parametric that wraps a plain function."""
+    parts = jax.tree.leaves(value, is_leaf=_is_parametric)
+    return any(x._structure.is_opaque for x in parts if isinstance(x, Parametric))
 
 
 def _flatten_with_keys(self: Parametric) -> tuple[Any, _Structure]:
+    """Flattens for JAX, with the parameter names as keys."""
     keys = map(jax.tree_util.GetAttrKey, (*self._structure.names, "prepared"))
     return tuple(zip(keys, self._leaves, strict=False)), self._structure
 
 
 def _rebuild(constructor: Any, names: Any, static: Any, flags: Any, leaves: Any) -> Parametric:
+    """Restores a pickled parametric."""
     family: Family = constructor.family
     return family.made._make(_Structure(family, names, static, *flags), leaves)
 
 
 def compiled(function: Any) -> Any:
-    """Compiles a function of a parametric and arrays, for a short call from Python.
+    """Compiles a function of a parametric and arrays, so that calls from Python are fast.
 
-    In a trace it is inlined. A parametric that holds a plain function is evaluated step by step,
-    since JAX would keep every such function, and all that it refers to, in its cache for ever.
+    Inside another trace it is inlined. A parametric that holds a plain function is not compiled:
+    JAX would keep that function, and everything it references, in its cache forever.
     """
     at_once = jax.jit(function, inline=True)
 
@@ -278,17 +283,23 @@ def compiled(function: Any) -> Any:
     return call
 
 
-def same_tree(a: Any, b: Any) -> bool:
-    """Compares two pytrees, as ``==`` does for schedules."""
-    mine, theirs = jax.tree.flatten(a), jax.tree.flatten(b)
+def _is_parametric(value: Any) -> bool:
+    return isinstance(value, Parametric)
+
+
+def _same_values(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
+    """Tells whether parameters are equal, whichever of the two forms they are in."""
+    mine, theirs = (jax.tree.flatten(dict(x), is_leaf=_is_parametric) for x in (a, b))
     same_structure: bool = mine[1] == theirs[1]  # type: ignore[operator]
     return same_structure and all(map(_same, mine[0], theirs[0]))
 
 
 def _same(a: Any, b: Any) -> bool:
-    """Compares two leaves; a number takes on the precision of a float32 beside it."""
+    """Tells whether two leaves are equal; floats of different dtypes are compared as float32."""
     if a is b:
         return True
+    if not all(isinstance(x, str) or _is_number(x) for x in (a, b)):
+        return bool(a == b)
     if not numbers.known([a, b]):
         return False
     if isinstance(a, str | bool) or isinstance(b, str | bool):
@@ -299,28 +310,36 @@ def _same(a: Any, b: Any) -> bool:
     return x.shape == y.shape and bool(np.all(x == y))
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | np.ndarray | np.generic | jax.Array)
+
+
 def _fingerprint(leaf: Any) -> Any:
+    """Returns a hashable stand-in for a leaf; leaves that are equal have the same one."""
+    if isinstance(leaf, str | bool) or not _is_number(leaf):
+        return leaf
     if not numbers.known(leaf):
         return id(leaf)
-    if isinstance(leaf, str | bool):
-        return leaf
     return (np.asarray(leaf, np.float32) + np.float32(0.0)).tobytes()  # -0.0 equals 0.0.
 
 
 class Family:
-    """A formula or a recipe, and what is known of its parameters.
+    """A formula or a recipe, with a description of its parameters.
 
     Attributes:
       name: the name of the function.
-      function: the function. A formula takes the arguments of its kind first, then what ``prepare``
-        returned; a recipe takes parameters alone.
-      made: the type that its constructor makes.
+      function: the function. A formula takes the leading arguments of its type (such as ``count``),
+        then the result of ``prepare`` if there is one, then the parameters. A recipe takes only
+        the parameters.
+      made: the type that its constructor returns.
       is_recipe: whether it is a recipe.
       signature: the signature of the constructor.
-      kinds: what each parameter may be.
-      prepare: computes once, of the parameters, what the formula needs of them; or None.
+      kinds: the kind of each parameter, by name.
+      prepare: computes from the parameters, once, what the formula needs; or None.
+      is_heavy: whether a value takes several times its own memory while it is computed, so that a
+        batch is better evaluated a few members at a time.
       constructor: makes a parametric of this family.
-      start: for a formula with a memory, returns the memory at first; other families have none.
+      start: returns the initial memory of a formula that has one; not set for other families.
     """
 
     constructor: Constructor[..., Any]
@@ -344,6 +363,7 @@ class Family:
         self.function = function
         self.made = made
         self.prepare = prepare
+        self.is_heavy = False
         self.is_recipe = not own or own[0].name != made._arguments[0]
         if prepare is not None and self.is_recipe:
             raise TypeError(
@@ -358,7 +378,7 @@ class Family:
         self._check = check
 
     def build(self, *args: Any, **kwargs: Any) -> Any:
-        """Makes a parametric of this family from checked parameters."""
+        """Checks the parameters and returns a parametric of this family."""
         given = self.bind(*args, **kwargs)
         stored = {name: self.stored(name, value) for name, value in given.items()}
         if self._check is not None and numbers.known(stored):
@@ -369,7 +389,7 @@ class Family:
         return self.made._of(self, stored)
 
     def bind(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """Returns the arguments of a call by name, those left out with their defaults."""
+        """Returns the arguments of a call by name, with defaults filled in."""
         try:
             bound = self.signature.bind(*args, **kwargs)
         except TypeError as error:
@@ -380,14 +400,14 @@ class Family:
         return bound.arguments
 
     def _hint(self) -> str:
-        """Says which name the first parameter of a formula has, to who may have chosen another."""
+        """Returns a hint for a user whose formula may have a misnamed first parameter."""
         first = self.made._arguments[0]
         if not self.is_recipe or self.function.__module__.startswith("jaxlr."):
             return ""
         return f" If it is a formula, its first parameter must be named `{first}`."
 
     def stored(self, name: str, value: Any) -> Any:
-        """Returns one argument as a parametric keeps it, checked if it is known."""
+        """Returns an argument in the form that a parametric stores, checked unless it is traced."""
         if value is None and self.signature.parameters[name].default is None:
             return None
         where, kind = f"{self.name}: `{name}`", self.kinds[name]
@@ -397,7 +417,7 @@ class Family:
         return value
 
     def shown_signature(self) -> inspect.Signature:
-        """The signature of the constructor, with short names for the kinds of parameters."""
+        """Returns the constructor's signature, with short names for the parameter kinds."""
 
         def shown(parameter: inspect.Parameter) -> inspect.Parameter:
             name = self.kinds[parameter.name].name
@@ -410,6 +430,7 @@ class Family:
         return inspect.Signature(list(own), return_annotation=self.made)
 
     def _parameters_text(self) -> str:
+        """Returns the parameters and their defaults, as an error message shows them."""
         own = self.signature.parameters.values()
         return ", ".join(str(p.replace(annotation=p.empty)) for p in own)
 
@@ -418,7 +439,7 @@ class Family:
 
 
 class _Shown(str):
-    """A name that signatures show without quotes."""
+    """A string that signatures show without quotes."""
 
     __slots__ = ()
 
@@ -435,7 +456,7 @@ def constructor_of(
     check: Callable[..., None] | None = None,
     prepare: Callable[..., Any] | None = None,
 ) -> Constructor[..., Made]:
-    """Makes a family of a function, enters it in the register, and returns its constructor."""
+    """Makes a family from a function, registers it, and returns its constructor."""
     family = Family(function, made, check, prepare)
     known = _FAMILIES.get(family.name)
     if known is not None and known.function.__module__ != function.__module__:
@@ -462,7 +483,7 @@ def constructor_of(
 
 
 def constructors(made: type[Parametric] = Parametric) -> dict[str, Constructor[..., Any]]:
-    """Returns the constructors of all public families that make some type, by name."""
+    """Returns the constructors of all public families of one type, by name."""
     return {
         name: family.constructor
         for name, family in sorted(_FAMILIES.items())

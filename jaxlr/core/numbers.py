@@ -1,4 +1,4 @@
-"""Numbers of Python, NumPy and JAX: which are known, and the dtypes that formulas compute in."""
+"""Python, NumPy and JAX numbers: which are concrete, and the dtypes that formulas use."""
 
 from typing import Any
 
@@ -26,12 +26,12 @@ __all__ = [
 
 
 def on_host(*values: Any) -> bool:
-    """Tells whether all values are plain Python or NumPy numbers, so that NumPy may compute."""
+    """Tells whether all values are Python or NumPy numbers, so that NumPy can compute with them."""
     return not any(isinstance(value, jax.Array) for value in values)
 
 
 def known(value: Any) -> bool:
-    """Tells whether all numbers in a pytree can be looked at now: none is traced or elsewhere."""
+    """Tells whether all numbers in a pytree are readable: not traced, nor on another host."""
     return not any(
         isinstance(leaf, jax.core.Tracer)
         or (isinstance(leaf, jax.Array) and not leaf.is_fully_addressable)
@@ -40,36 +40,36 @@ def known(value: Any) -> bool:
 
 
 def float_dtype() -> Any:
-    """The dtype of every value: float32, or float64 under ``jax_enable_x64``."""
+    """Returns the dtype of values: float32, or float64 under ``jax_enable_x64``."""
     return jnp.float64 if jax.config.jax_enable_x64 else jnp.float32  # type: ignore[attr-defined]
 
 
 def int_dtype() -> Any:
-    """The dtype of every integer: int32, or int64 under ``jax_enable_x64``."""
+    """Returns the dtype of integers: int32, or int64 under ``jax_enable_x64``."""
     return jnp.int64 if jax.config.jax_enable_x64 else jnp.int32  # type: ignore[attr-defined]
 
 
 def is_integer(value: Any) -> bool:
-    """Tells whether a number is an integer by its type."""
+    """Tells whether a number has an integer type."""
     return bool(jnp.issubdtype(jnp.result_type(value), jnp.integer))
 
 
 def as_float(value: ArrayLike) -> Any:
-    """Converts a number to the dtype of values; stays in NumPy for host numbers."""
+    """Converts a number to the dtype of values; host numbers stay in NumPy."""
     if on_host(value):
         return np.asarray(value, float_dtype())[()]
     return jnp.asarray(value).astype(float_dtype())
 
 
 def exact(value: ArrayLike) -> Any:
-    """Converts a number of the host to float64, and any other to the dtype of values."""
+    """Converts a host number to float64, and any other to the dtype of values."""
     return np.asarray(value, np.float64)[()] if on_host(value) else as_float(value)
 
 
 def as_number(value: ArrayLike) -> Any:
     """Converts a number to int32 if it is an integer that fits, else to float32.
 
-    Under ``jax_enable_x64`` to int64 and float64. Host numbers stay in NumPy.
+    Under ``jax_enable_x64`` the dtypes are int64 and float64. Host numbers stay in NumPy.
     """
     dtype = int_dtype()
     if on_host(value):
@@ -84,13 +84,13 @@ def as_number(value: ArrayLike) -> Any:
         return traced.astype(dtype)
     if not is_integer(traced):
         return traced.astype(float_dtype())
-    # An unsigned count, such as the step of `nnx.Optimizer`, stops at the largest signed one.
+    # Unsigned counts, such as the step of `nnx.Optimizer`, saturate at the largest signed one.
     most = min(np.iinfo(traced.dtype).max, np.iinfo(dtype).max)
     return jnp.minimum(traced, np.asarray(most, traced.dtype)).astype(dtype)
 
 
 def host_count(count: Any) -> Any:
-    """Turns counts of the host that no int32 can hold into floats, which JAX would not."""
+    """Converts host counts, so that JAX does not overflow on those beyond int32."""
     if isinstance(count, int | np.integer | np.ndarray) and not isinstance(count, bool):
         return as_number(count)
     if count is None or isinstance(count, list | tuple | str | complex):
@@ -102,13 +102,13 @@ def host_count(count: Any) -> Any:
 
 
 def as_count(count: ArrayLike) -> jax.Array:
-    """Converts a count to int32 or float32, and a negative one to 0."""
+    """Converts a count to int32 or float32, with negative counts raised to 0."""
     number = jnp.asarray(as_number(count))
     return jnp.maximum(number, jnp.zeros((), number.dtype))
 
 
 def as_steps(*values: ArrayLike) -> tuple[jax.Array, ...]:
-    """Brings counts and lengths to one dtype: integers if all are, else floats."""
+    """Converts counts and lengths to one dtype: integer if all are integers, else float."""
     numbers = [jnp.asarray(as_number(value)) for value in values]
     if all(map(is_integer, numbers)):
         return tuple(numbers)
@@ -116,18 +116,18 @@ def as_steps(*values: ArrayLike) -> tuple[jax.Array, ...]:
 
 
 def largest(dtype: Any) -> Any:
-    """The largest finite number of a dtype, as a scalar of it."""
+    """Returns the largest finite number of a dtype, as a scalar of that dtype."""
     limits = np.iinfo if jnp.issubdtype(dtype, jnp.integer) else np.finfo
     return np.asarray(limits(dtype).max, dtype)[()]
 
 
 def stack(*numbers: ArrayLike) -> Any:
-    """One array of some numbers; integers if all are, and of the host if all are."""
+    """Stacks numbers into one array; it is integer, or on the host, only if all of them are."""
     if on_host(*numbers):
         return np.stack(numbers)
     return jnp.stack(as_steps(*numbers))
 
 
 def namespace(*values: Any) -> Any:
-    """Returns NumPy if all values are of the host, else jax.numpy."""
+    """Returns NumPy if all values are on the host, else jax.numpy."""
     return np if on_host(*values) else jnp

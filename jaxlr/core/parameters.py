@@ -1,8 +1,8 @@
-"""What a parameter may be: the annotations of families, and the checks that they stand for.
+"""Kinds of parameters: annotations that say how a value is stored, checked and compiled.
 
-``init_value: Value`` is ``ArrayLike`` to a type checker and to a reader. To the constructor it says
-how to store the number, what to refuse, and what a compiled formula gets. Only known numbers are
-checked: a tracer has no value yet.
+To a type checker ``init_value: Value`` is just ``ArrayLike``. To the constructor it says how to
+store the number, which numbers to reject, and what to pass to a compiled formula. Only concrete
+numbers are checked: a tracer has no value yet.
 """
 
 import math
@@ -31,30 +31,30 @@ __all__ = [
 
 
 def is_static(value: Any) -> bool:
-    """Tells whether a value is structure (a string, a bool, None, a plain callable)."""
+    """Tells whether a value is structure: a string, a bool, None or a plain callable."""
     if value is None or isinstance(value, str | bool):
         return True
     return callable(value) and jax.tree_util.all_leaves([value])
 
 
 def is_sequence(value: Any) -> bool:
-    """Tells whether a value is a list of things: a tuple, range or deque too, but no text."""
+    """Tells whether a value is a list, tuple, range or the like, but not a string."""
     return isinstance(value, Sequence) and not isinstance(value, str | bytes)
 
 
 class Kind:
-    """How one parameter is stored, checked, compiled and written. This one takes it as it is.
+    """How one parameter is stored, checked, compiled and printed. The base class accepts anything.
 
     Attributes:
-      name: its annotation, as signatures show it.
-      axes: how many axes the numbers of one schedule have.
+      name: the annotation as signatures show it.
+      axes: the number of axes that the value has in a single schedule.
     """
 
     name: str = ""
     axes: int = 0
 
     def store(self, where: str, value: Any) -> Any:
-        """Converts the argument to what the schedule keeps; raises TypeError on a wrong type."""
+        """Converts an argument to the stored form; raises TypeError if its type is wrong."""
         return _store(value)
 
     def check(self, where: str, value: Any) -> None:
@@ -73,16 +73,16 @@ class Kind:
         )
 
     def plain(self, value: Any) -> Any:
-        """Undoes :meth:`prepare`: returns the value as a caller would give it."""
+        """Undoes :meth:`prepare`: returns the value as a caller would have given it."""
         return value
 
     def batch_axes(self, value: Any) -> int:
-        """How many axes of many schedules the numbers have."""
+        """Returns how many batch axes the value has beyond :attr:`axes`."""
         parts = jax.tree.leaves(value, is_leaf=_is_parametric)
         return max((x.batch_axes for x in parts if _is_parametric(x)), default=0)
 
     def text(self, value: Any) -> str:
-        """Writes the value as an argument in Python's syntax."""
+        """Returns the value as Python source, as an argument of a call."""
         return text.write(value)
 
 
@@ -91,7 +91,7 @@ def _is_parametric(value: Any) -> bool:
 
 
 def _store(value: Any) -> Any:
-    """Keeps containers immutable, so that a schedule never changes behind its user's back."""
+    """Makes containers immutable, so that a schedule cannot change after it was made."""
     if isinstance(value, np.ndarray):
         value = value.copy()
         value.flags.writeable = False
@@ -104,18 +104,18 @@ def _store(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class Number(Kind):
-    """A number, or where ``axes`` is 1 a list of numbers.
+    """A number, or a list of numbers if ``axes`` is 1.
 
-    An array of more axes stands for many schedules, as ``jax.vmap`` of a constructor makes them.
+    Any further axes are batch axes, as ``jax.vmap`` of a constructor adds them.
 
     Attributes:
       name: the name of the annotation.
-      cure: what to give instead of a refused number.
+      cure: what to give instead of a rejected number; the end of the error message.
       least: the smallest number allowed.
-      open: whether ``least`` itself is refused.
+      open: whether ``least`` itself is rejected.
       most: the largest number allowed.
-      counted: whether it is in steps, so that an integer stays one.
-      axes: 1 for a list of numbers.
+      counted: whether it counts steps, so that integers stay integers.
+      axes: 1 for a list of numbers, else 0.
     """
 
     name: str = "Value"
@@ -131,29 +131,30 @@ class Number(Kind):
             value = self._array_of(where, value)
         if isinstance(value, str):
             meant = text.number_meant(value)
-            raise TypeError(f"{where} must be a number, got the string {value!r}.{meant}")
+            raise TypeError(f"{where} must be a number, got the string {text.brief(value)}.{meant}")
         if isinstance(value, bool) or not _is_numeric(value):
             expected = "a list of numbers" if self.axes else "a number or an array"
-            raise TypeError(f"{where} must be {expected}, got {value!r}. {self.cure}")
+            raise TypeError(f"{where} must be {expected}, got {text.brief(value)}. {self.cure}")
         return _store(value)
 
     def _array_of(self, where: str, items: Sequence[Any]) -> Any:
         if self.axes == 0:
             raise TypeError(
-                f"{where} must be one number, got the list {items!r}. One schedule has one; "
-                "jaxlr.stack and jaxlr.grid make a batch of many, jax.vmap maps over an array."
+                f"{where} must be one number, got the list {text.brief(items)}. For many schedules "
+                "use jaxlr.grid, jaxlr.stack, or jax.vmap over an array."
             )
         try:
             if not numbers.on_host(*jax.tree.leaves(list(items))):
                 return jnp.array(list(items))
             return np.asarray(items) if len(items) else np.zeros(0, np.int32)
         except (TypeError, ValueError) as error:
-            raise TypeError(f"{where} must be a list of numbers, got {items!r}.") from error
+            given = text.brief(items)
+            raise TypeError(f"{where} must be a list of numbers, got {given}.") from error
 
     def check(self, where: str, value: Any) -> None:
         try:
             known = np.asarray(value, np.float64)
-        except OverflowError:  # Of an integer of some hundred digits.
+        except OverflowError:  # An integer with hundreds of digits.
             raise ValueError(f"{where} must be {self._range()}. {self.cure}") from None
         low = known <= self.least if self.open else known < self.least
         if not self.counted:
@@ -196,7 +197,7 @@ def _whole(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class Whole(Number):
-    """A whole number from ``least`` on, or an array of such numbers."""
+    """A whole number that is at least ``least``, or an array of them."""
 
     def check(self, where: str, value: Any) -> None:
         super().check(where, value)
@@ -204,7 +205,7 @@ class Whole(Number):
         self._refuse(where, known, known % 1.0 != 0.0, "a whole number")
 
     def prepare(self, value: Any) -> Any:
-        """Converts to int32; a traced number out of range counts as the nearest one in it."""
+        """Converts to int32; a traced number out of range is clipped."""
         least, most = int(self.least), np.iinfo(np.int32).max
         if numbers.on_host(value):
             return np.clip(np.ceil(value), least, most).astype(np.int32)
@@ -214,7 +215,7 @@ class Whole(Number):
 
 @dataclass(frozen=True)
 class Length(Number):
-    """The length of a phase; a positive one below 1 was meant as a fraction of something."""
+    """The length of a phase. Rejects lengths between 0 and 1, which were meant as fractions."""
 
     def check(self, where: str, value: Any) -> None:
         super().check(where, value)
@@ -229,15 +230,15 @@ class Length(Number):
 
 @dataclass(frozen=True)
 class Size(Kind):
-    """The length of an array: a Python integer, and structure, so it is never traced."""
+    """The length of an array: a Python integer, which is static and never traced."""
 
     name: str = "int"
 
     def store(self, where: str, value: Any) -> Any:
         if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
             raise ValueError(
-                f"{where} must be a whole number from 1 on, got {value!r}. It is the length of an "
-                "array, so it cannot be traced or batched."
+                f"{where} must be a whole number from 1 on, got {text.brief(value)}. It is the "
+                "length of an array, so it cannot be traced or batched."
             )
         return int(value)
 
@@ -246,6 +247,7 @@ class Size(Kind):
 
 
 def _is_numeric(value: Any) -> bool:
+    """Tells whether a value is a real number or an array of them; a bool is not."""
     if isinstance(value, bool | np.bool_):
         return False
     if isinstance(value, int | float):
@@ -257,34 +259,34 @@ def _is_numeric(value: Any) -> bool:
 
 @dataclass(frozen=True)
 class _Switch(Kind):
-    """A ``bool``: structure, so it is never traced."""
+    """A ``bool``, which is static and never traced."""
 
     name: str = "bool"
 
     def store(self, where: str, value: Any) -> Any:
         if not isinstance(value, bool | np.bool_):
             raise TypeError(
-                f"{where} must be True or False, got {value!r}. It chooses the formula, so it "
-                "cannot be traced or batched; build one schedule for each choice."
+                f"{where} must be True or False, got {text.brief(value)}. It chooses the formula, "
+                "so it cannot be traced or batched; build one schedule for each choice."
             )
         return bool(value)
 
 
 @dataclass(frozen=True)
 class _Name(Kind):
-    """A ``str``: structure, so it is never traced."""
+    """A ``str``, which is static and never traced."""
 
     name: str = "str"
 
     def store(self, where: str, value: Any) -> Any:
         if not isinstance(value, str):
-            raise TypeError(f"{where} must be a string, got {value!r}.")
+            raise TypeError(f"{where} must be a string, got {text.brief(value)}.")
         return value
 
 
 @dataclass(frozen=True)
 class _Choice(Kind):
-    """One of some strings: structure, so it is never traced."""
+    """One of a fixed set of strings, which is static and never traced."""
 
     choices: tuple[str, ...]
 
@@ -295,7 +297,7 @@ class _Choice(Kind):
     def store(self, where: str, value: Any) -> Any:
         if value not in self.choices:
             names = " or ".join(map(repr, self.choices))
-            raise ValueError(f"{where} must be {names}, got {value!r}.")
+            raise ValueError(f"{where} must be {names}, got {text.brief(value)}.")
         return value
 
 
@@ -317,10 +319,10 @@ Steps = Annotated[
     ArrayLike,
     Length("Steps", "Give a number of steps; 0 leaves the phase out.", least=0.0, counted=True),
 ]
-"""The length or the begin of a phase in steps; a phase of length 0 is over at once."""
+"""The length or the start of a phase, in steps; a phase of length 0 is over at once."""
 
 Cycles = Annotated[ArrayLike, Whole("Cycles", "Give a number of whole cycles.", least=1.0)]
-"""How many cycles there are."""
+"""The number of cycles, at least 1."""
 
 Boundaries = Annotated[
     ArrayLike | Sequence[ArrayLike],
@@ -332,26 +334,26 @@ Boundaries = Annotated[
         axes=1,
     ),
 ]
-"""Counts at which something changes, in increasing order: a list or an array."""
+"""Increasing counts at which something changes: a list or an array."""
 
 Period = Annotated[
     ArrayLike,
     Number("Period", "Give a number of steps, such as 1000.", least=0.0, open=True, counted=True),
 ]
-"""A time in steps that something is divided by."""
+"""A positive number of steps, such as the length of a cycle."""
 
 
 def kinds_of(function: Callable[..., Any]) -> dict[str, Kind]:
-    """Reads the kind of every parameter off a function's annotations."""
+    """Returns the kind of each annotated parameter of a function."""
     try:
         hints = typing.get_type_hints(function, include_extras=True)
-    except NameError:  # An annotation that only a type checker can see says nothing to us.
+    except NameError:  # An annotation imported only under TYPE_CHECKING cannot be a kind.
         hints = {}
     return {name: kind_of(hint) for name, hint in hints.items()}
 
 
 def kind_of(hint: Any) -> Kind:
-    """Reads the kind off one annotation."""
+    """Returns the kind that an annotation stands for."""
     if hint is bool:
         return _Switch()
     if hint is str:

@@ -1,11 +1,11 @@
-r"""What a schedule is: a callable and, at the same time, data.
+r"""Schedules: callables that are also data.
 
-A :class:`Schedule` maps an update count to a value, so every optax optimizer takes it. It is also a
-JAX pytree whose leaves are its parameters, so it can be an argument of a compiled function (another
-rate does not compile again), be batched by ``jax.vmap``, be differentiated, printed and read back,
-compared, pickled and saved as JSON.
+A :class:`Schedule` maps an update count to a value, so it works with every optax optimizer. It is
+also a JAX pytree whose leaves are its parameters. You can pass it to a compiled function (a new
+rate does not recompile), batch it with ``jax.vmap``, differentiate it, print it and read it back,
+compare it, pickle it, and save it as JSON.
 
-A *family* of schedules is one function under the :func:`schedule` decorator, of two kinds:
+A *family* of schedules is a function decorated with :func:`schedule`. There are two kinds:
 
 * a *formula* takes the count first and returns the value at it:
 
@@ -15,13 +15,13 @@ A *family* of schedules is one function under the :func:`schedule` decorator, of
   ... def inverse_power_decay(count, init_value: Value, power: NonNegative = 0.5):
   ...     return init_value * (1.0 + count) ** -power
 
-* a *recipe* takes parameters only and returns a schedule made of others:
+* a *recipe* takes only parameters and returns a schedule built from others:
 
   >>> @jaxlr.schedule
   ... def half_cosine(init_value: Value, decay_steps: Steps):
   ...     return jaxlr.cosine_decay_schedule(init_value, decay_steps, alpha=0.5)
 
-Either way the decorated name becomes the constructor, and has all that the built-in families have:
+Either way the decorated name becomes the constructor, with everything that built-in families have:
 
 >>> lr = inverse_power_decay(0.1)
 >>> lr
@@ -31,8 +31,8 @@ inverse_power_decay(init_value=0.1, power=0.5)
 >>> jaxlr.parse("half_cosine(1.0, decay_steps=10 * 100)")
 half_cosine(init_value=1.0, decay_steps=1000)
 
-The annotations :data:`Value`, :data:`Steps` and their like say what a parameter may be; a parameter
-without one is taken as it is.
+Annotations such as :data:`Value` and :data:`Steps` say which values a parameter accepts. A
+parameter without one accepts anything.
 """
 
 import functools
@@ -56,11 +56,11 @@ Made = TypeVar("Made", bound=Parametric)
 
 
 class Arithmetic(Parametric):
-    """What has sums and products by operators: families like all others, which are registered."""
+    """A parametric with ``+``, ``-``, ``*`` and ``/``, which make ordinary registered families."""
 
     __slots__ = ()
 
-    __array_ufunc__ = None  # A NumPy number on the left leaves the operation to the schedule.
+    __array_ufunc__ = None  # So that a NumPy number on the left calls our reflected operators.
 
     def __add__(self, other: Any) -> Self:
         return self._combine("add_schedules", self, other)
@@ -92,20 +92,20 @@ class Arithmetic(Parametric):
 
     @classmethod
     def _combine(cls, name: str, first: Any, second: Any) -> Any:
-        """A sum or a product; one that is continued gets another term."""
+        """Returns a sum or product; appends to ``first`` if it already is one."""
         same = isinstance(first, cls) and first.family.name == name
         terms = first.params["schedules"] if same else (first,)
         return cls._constructors()[name]([*terms, second])
 
 
 class Schedule(Arithmetic):
-    """A map from an update count to a value that is also a pytree of its parameters.
+    """A function of the update count that is also a pytree of its parameters.
 
-    Schedules come from the constructors of their families, such as
-    :func:`jaxlr.cosine_decay_schedule`. They never change; :meth:`replace` makes another one.
+    Schedules are made by the constructors of their families, such as
+    :func:`jaxlr.cosine_decay_schedule`. They are immutable; :meth:`replace` returns a changed copy.
 
-    Calling one with a count of any shape and number type returns values of that shape in float32
-    (float64 under ``jax_enable_x64``). Before count 0 the value is the one at 0.
+    A schedule takes a count, or an array of counts of any shape and number type, and returns values
+    of the same shape in float32 (float64 under ``jax_enable_x64``). Negative counts count as 0.
 
     >>> import jax, jax.numpy as jnp, jaxlr
     >>> lr = jaxlr.linear_schedule(1.0, 0.0, transition_steps=4)
@@ -114,8 +114,8 @@ class Schedule(Arithmetic):
     >>> jax.tree.leaves(lr)
     [1.0, 0.0, 4, 0]
 
-    Its parameters may be traced, so another value never compiles again, and a batch of schedules is
-    one schedule with batched leaves:
+    Parameters may be traced, so a new value never recompiles, and a batch of schedules is one
+    schedule with batched leaves:
 
     >>> halved = jax.jit(lambda lr, count: lr(count) / 2)
     >>> float(halved(lr, 2)), float(halved(lr.replace(transition_steps=8), 2))
@@ -133,16 +133,16 @@ class Schedule(Arithmetic):
     def _combine(cls, name: str, first: Any, second: Any) -> Any:
         others = (x for x in (first, second) if isinstance(x, Arithmetic))
         if not all(isinstance(other, cls) for other in others):
-            return NotImplemented  # A space knows how to hold a schedule.
+            return NotImplemented  # A search space handles the operation itself.
         return super()._combine(name, first, second)
 
     def __call__(self, count: ArrayLike) -> jax.Array:
         """Returns the value for update number ``count``, counted from 0.
 
         Raises:
-          TypeError: if the count is no number or array of numbers.
-          ValueError: if the parameters have an axis, as ``jax.vmap`` of a constructor adds, and the
-            count has one too.
+          TypeError: if ``count`` is not a number or an array of numbers.
+          ValueError: if ``count`` is an array and the parameters have a batch axis, as ``jax.vmap``
+            of a constructor adds.
         """
         count = numbers.host_count(count)
         if np.ndim(count) and self.batch_axes:
@@ -155,7 +155,7 @@ class Schedule(Arithmetic):
         return _evaluate(self.as_arrays(), count)
 
     def plot(self, steps: int | None = None, *, ax: Any = None, **line: Any) -> Any:
-        """Draws the curve, and returns its axes; see :func:`jaxlr.plot.plot_schedules`."""
+        """Plots the schedule and returns the axes; see :func:`jaxlr.plot.plot_schedules`."""
         from jaxlr.plot import plot_schedules
 
         return plot_schedules(self, steps, ax=ax, **line)
@@ -173,10 +173,10 @@ def families() -> dict[str, Constructor[..., Schedule]]: ...
 @overload
 def families(kind: type[Made], /) -> dict[str, Constructor[..., Made]]: ...
 def families(kind: type[Any] = Schedule, /) -> dict[str, Any]:
-    """Returns the constructors of all public families of schedules, the user's included, by name.
+    """Returns the constructors of all public families by name, including your own.
 
     Args:
-      kind: what they make: by default a :class:`Schedule`, else such as
+      kind: the type that they make: by default :class:`Schedule`, else for example
         :class:`jaxlr.AdaptiveSchedule`.
 
     >>> import jaxlr
@@ -193,11 +193,11 @@ def parse(text: str, kind: type[Made], /, **numbers: float) -> Made: ...
 @overload
 def parse(text: str, kind: UnionType, /, **numbers: float) -> Any: ...
 def parse(text: str, kind: Any = Schedule, /, **numbers: float) -> Any:
-    """Reads a schedule from its text: a call in Python's syntax, as ``repr`` writes it.
+    """Parses a schedule from text: a call in Python syntax, as ``repr`` prints it.
 
-    Only names of families, numbers, arithmetic on numbers, strings, lists, dicts, True, False and
-    None are understood. Nothing is evaluated as Python code, so the text may come from a command
-    line or a configuration file.
+    The text may contain family names, numbers, arithmetic on numbers, strings, lists, dicts, True,
+    False and None. Nothing is evaluated as Python code, so text from a command line or a
+    configuration file is safe.
 
     >>> import jaxlr
     >>> jaxlr.parse("cosine_decay_schedule(3e-4, 90 * 1000)")
@@ -210,23 +210,23 @@ baseline=None, begin=0)
 
     Args:
       text: the text.
-      kind: what it must name: by default a :class:`Schedule`, else
+      kind: the type that it must describe: by default :class:`Schedule`, else
         :class:`jaxlr.AdaptiveSchedule`, :class:`jaxlr.EarlyStopping` or a union of these.
-      **numbers: numbers that the text may call by name.
+      **numbers: numbers that the text may refer to by name.
 
     Returns:
-      The schedule, or what else it is.
+      The schedule, or an object of another ``kind``.
 
     Raises:
-      ValueError: if the text is anything else, or names no family; it says where and what. So it
-        does if the text has more than a million characters or is nested more than 64 times.
-      TypeError: if a family does not take the arguments, as when it is called.
+      ValueError: if the text cannot be parsed or names an unknown family; the message says where.
+        Also if the text is longer than a million characters or nested more than 32 deep.
+      TypeError: if a family does not accept the arguments, as when it is called.
     """
     return read(text, kind, constructors(), numbers)
 
 
 class Decorator(Protocol):
-    """The decorator that :func:`schedule` returns for a check alone."""
+    """The decorator that :func:`schedule` returns when given only a ``check``."""
 
     @overload
     def __call__(
@@ -237,7 +237,7 @@ class Decorator(Protocol):
 
 
 class PreparedDecorator(Protocol):
-    """The decorator that :func:`schedule` returns where there is something to prepare."""
+    """The decorator that :func:`schedule` returns when given a ``prepare``."""
 
     def __call__(
         self, function: Callable[Concatenate[Any, Any, P], ArrayLike], /
@@ -255,25 +255,24 @@ def schedule(
     *, prepare: Callable[..., Any], check: Callable[..., None] | None = None
 ) -> PreparedDecorator: ...
 def schedule(function: Any = None, /, *, prepare: Any = None, check: Any = None) -> Any:
-    """Makes a family of schedules out of a function; see the top of this page.
+    """Makes a family of schedules from a function; see the top of this page.
 
     Args:
-      function: ``f(count, **parameters)`` that returns the value at an array of counts (never
-        negative; int32, or float32 if the caller's are), or ``f(**parameters)`` that returns a
-        schedule.
-      prepare: called as ``prepare(**parameters)`` once for each schedule, with NumPy and Python
-        numbers as the caller gave them, or with tracers. What it returns, any pytree of numbers,
-        comes to the formula as its second argument: ``f(count, prepared, **parameters)``. Where the
-        parameters are single numbers, it is given arrays of them for a batch, so it must work
-        elementwise.
-      check: called as ``check(**parameters)`` by the constructor when all numbers are known, to
-        raise a ``ValueError`` about parameters that do not fit together. The name of the family is
-        put in front of its message.
+      function: ``f(count, **parameters)`` that returns the value at an array of counts, or
+        ``f(**parameters)`` that returns a schedule. Counts are never negative; they are int32, or
+        float32 if the caller's are floats.
+      prepare: called once per schedule as ``prepare(**parameters)``, with the NumPy and Python
+        numbers that the caller gave, or with tracers. It returns any pytree of numbers, which the
+        formula gets as its second argument: ``f(count, prepared, **parameters)``. For a batch it
+        may get arrays in place of single numbers, so it must work elementwise.
+      check: called by the constructor as ``check(**parameters)`` if no parameter is traced. It
+        raises a ``ValueError`` if the parameters do not fit together; the family's name is added
+        to the front of the message.
 
     Returns:
-      The constructor ``f(**parameters) -> Schedule``, with the documentation of the function.
+      The constructor ``f(**parameters) -> Schedule``, with the docstring of the function.
 
-    A logarithm that is taken in double precision, and not again at every count:
+    This example takes a logarithm once, in double precision, instead of at every count:
 
     >>> import jax, jaxlr, numpy as np
     >>> from jaxlr.core import Positive, Value

@@ -1,4 +1,4 @@
-"""Many parametrics of a few structures: those of each structure as one with batched leaves."""
+"""Stacks of parametrics: members with equal structure share one set of batched leaves."""
 
 import functools
 from collections.abc import Callable, Iterable, Sequence
@@ -17,9 +17,9 @@ __all__ = ["Layout", "Stacks", "form", "grouped", "stacked"]
 
 
 class Layout:
-    """Which stack each member is in; its row there is its rank among the members of the stack.
+    """Which stack each member is in. Within a stack, members keep their order.
 
-    It says of which structure each member is, so it is structure, not data.
+    It determines the structure of each member, so it is static rather than data.
     """
 
     def __init__(self, groups: npt.ArrayLike):
@@ -37,12 +37,12 @@ class Layout:
 
     @functools.cached_property
     def sizes(self) -> list[int]:
-        """How many members each stack has."""
+        """The number of members in each stack."""
         return np.bincount(self.groups).tolist()
 
     @functools.cached_property
     def order(self) -> np.ndarray[Any, Any] | None:
-        """Where in all stacks, one after another, each member is; None if just there."""
+        """The position of each member in the concatenated stacks; None if they are in order."""
         by_group = np.argsort(self.groups, kind="stable")
         order = np.empty_like(by_group)
         order[by_group] = np.arange(len(by_group))
@@ -50,7 +50,7 @@ class Layout:
 
     @functools.cached_property
     def rows(self) -> np.ndarray[Any, Any]:
-        """Where in its own stack each member is."""
+        """The row of each member within its stack."""
         starts = np.append(0, np.cumsum(self.sizes))[self.groups]
         order = np.arange(len(self.groups)) if self.order is None else self.order
         return order - starts
@@ -59,11 +59,11 @@ class Layout:
 @functools.partial(register_dataclass, data_fields=["stacks"], meta_fields=["layout"])
 @dataclass(frozen=True)
 class Stacks:
-    """The members of all structures.
+    """Members of several structures, stacked by structure.
 
     Attributes:
       stacks: one parametric with batched leaves for each structure.
-      layout: which member is where.
+      layout: the stack and row of each member.
     """
 
     stacks: tuple[Any, ...]
@@ -71,18 +71,18 @@ class Stacks:
 
     @classmethod
     def of(cls, members: Iterable[Any]) -> "Stacks":
-        """Stacks the members, those of one structure and of leaves of one shape together."""
+        """Stacks members that have the same structure and leaf shapes."""
         layout, groups = grouped(members, form)
         return cls(tuple(jax.tree.map(stacked, *group) for group in groups), layout)
 
     def members(self) -> list[Any]:
-        """The members, in their order."""
+        """Returns the members in their original order."""
         places = zip(self.layout.groups, self.layout.rows, strict=True)
         return [jax.tree.map(lambda x, r=row: x[r], self.stacks[group]) for group, row in places]
 
 
 def form(parametric: Any) -> Any:
-    """What parametrics must share to be stacked: structure, shapes, and which are integers."""
+    """Returns a key that is equal for parametrics that can be stacked."""
     leaves, tree = jax.tree.flatten(parametric)
     return tree, tuple((np.shape(leaf), is_integer(leaf)) for leaf in leaves)
 
@@ -90,7 +90,7 @@ def form(parametric: Any) -> Any:
 def grouped(
     members: Iterable[Any], key: Callable[[Any], Any]
 ) -> tuple[Layout, Sequence[Sequence[Any]]]:
-    """Brings members of one key together, in the order in which the keys come first."""
+    """Groups members by key; groups are ordered by first appearance."""
     groups: dict[Any, list[Any]] = {}
     numbers: dict[Any, int] = {}
     places = []
@@ -102,5 +102,5 @@ def grouped(
 
 
 def stacked(*leaves: Any) -> Any:
-    """Leaves one above the other; in NumPy if all are of the host."""
+    """Stacks leaves along a new first axis; in NumPy if all are on the host."""
     return np.stack(leaves) if on_host(*leaves) else jnp.stack(leaves)

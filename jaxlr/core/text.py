@@ -18,8 +18,11 @@ from jaxlr.core.numbers import known
 
 Families = Mapping[str, Callable[..., Any]]
 
-MOST_NESTED = 64
-"""How deep calls, lists and arithmetic may be nested; JAX can still trace a schedule that deep."""
+MOST_NESTED = 32
+"""How deep calls, lists and arithmetic may be nested.
+
+JAX takes up to twenty Python frames to trace a schedule within another, of the thousand there are.
+"""
 
 _LONGEST_TEXT = 2**20
 _LONGEST_ARRAY = 2**15  # So many doubles, with a count each, are shorter than the longest text.
@@ -139,8 +142,7 @@ def number_meant(string: str) -> str:
         number = float(string)
     except ValueError:
         return ""
-    written = f"{number:g}" if math.isfinite(number) else string.strip()
-    return f" Give {written} without quotes; in YAML, a number such as 2e-5 is written 2.0e-5."
+    return f" Give {number:g} without quotes; in YAML, a number such as 2e-5 is written 2.0e-5."
 
 
 class _Reader:

@@ -1,1 +1,1 @@
-"""Arithmetic that keeps its digits: what every formula is made of."""
+"""Building blocks for formulas: arithmetic that avoids rounding and cancellation errors."""

@@ -1,8 +1,8 @@
-"""Cycles that follow one another, which may begin between two counts: which one a count is in.
+"""Finds the cycle that a count is in. Cycles may begin between two counts.
 
-Cycles of one length are counted. Where each is longer than the one before by the same factor, all
-begins are in a table, since a logarithm would be rounded at just the counts where one cycle passes
-into the next.
+For cycles of equal length this is a division. For cycles that grow by a constant factor, the starts
+are looked up in a table: a logarithm would have its rounding errors exactly at the counts where one
+cycle ends and the next begins.
 """
 
 from collections.abc import Callable
@@ -33,27 +33,27 @@ __all__ = [
 ]
 
 _CYCLES = 256
-"""How many cycles of growing length there may be; with the factor 1.1 they last 2**31 steps."""
+"""The most cycles that may differ in length; with a factor of 1.1 they span 2**31 steps."""
 
 
 class Cycle(NamedTuple):
     """The cycle that a count is in."""
 
     number: jax.Array
-    """The number of the cycle, from 0."""
+    """The index of the cycle, from 0."""
     begin: Instant
     end: Instant
 
 
 class Length(NamedTuple):
-    """The length of a cycle: whole steps, and at most half of one with 36 binary digits."""
+    """The length of a cycle: whole steps, plus at most half a step with 36 bits."""
 
     whole: Any
     part: Double
 
 
 def length(*steps: ArrayLike) -> Length:
-    """The sum of some numbers of steps, as the length of a cycle."""
+    """Returns the sum of some numbers of steps, as the length of a cycle."""
     if on_host(*steps):
         time = instant(sum(map(exact, steps)))
         return Length(time.whole, double(time.part))
@@ -62,17 +62,17 @@ def length(*steps: ArrayLike) -> Length:
 
 
 def as_instant(length: Length) -> Instant:
-    """The end of a first cycle of this length."""
+    """Returns a length as an instant, counted from 0."""
     return Instant(length.whole, length.part.high + length.part.low)
 
 
 def cycle_of(count: ArrayLike, length: Length) -> Cycle:
-    """Finds the cycle that each count is in where all have the same length."""
+    """Returns the cycle that each count is in, if all cycles have the same length."""
     count, _ = as_steps(count, length.whole)
     unit = _inverse(length)
     main, rest = product(count, unit)
-    half = jnp.floor(0.5 * main)  # Twice as much may be more than an integer holds; the sum is not.
-    # A quarter less than what was rounded is in this cycle or in the one before.
+    half = jnp.floor(0.5 * main)  # Twice the product may overflow an integer; half of it cannot.
+    # After subtracting a quarter, rounding down gives this cycle or the one before.
     rest = jnp.floor((main - 2.0 * half) + rest - 0.25)
     number = 2 * half.astype(count.dtype) + rest.astype(count.dtype)
     late = since(count, _begin(number + 1, length)) >= 0.0
@@ -85,7 +85,7 @@ def cycle_of(count: ArrayLike, length: Length) -> Cycle:
 
 
 def _inverse(length: Length) -> Double:
-    """``1 / length`` in two parts, and 0 where the length is not positive."""
+    """Returns ``1 / length`` in two parts, or 0 if the length is not positive."""
     (whole,), (high, low) = as_steps(length.whole), length.part
     unit = double(inverse(as_float(whole) + (high + low)))
     main, rest = product(whole, unit)
@@ -94,37 +94,37 @@ def _inverse(length: Length) -> Double:
 
 
 def _begin(number: jax.Array, length: Length) -> Instant:
-    """When a cycle begins, within 2**-36 of a step for each one before it that is not whole."""
+    """Returns when a cycle begins, within 2**-36 steps per earlier cycle of fractional length."""
     number, whole = as_steps(number, length.whole)
     main, rest = product(number, length.part)
     steps, more = jnp.round(main), jnp.round(rest)
     main, rest = main - steps, rest - more
     last = jnp.round(main + rest)
-    # Beyond every integer the sum wraps around, and so does its difference from a count nearby.
+    # The sum may wrap around, but then its difference from a nearby count wraps back.
     whole = number * whole + steps.astype(whole.dtype) + (more + last).astype(whole.dtype)
     return Instant(whole, (main - last) + rest)
 
 
 class Table(NamedTuple):
-    """What is known of each of some cycles that grow."""
+    """Precomputed columns for cycles that grow, one entry per cycle."""
 
     first: Length
-    """The length of the first one."""
+    """The length of the first cycle."""
     growth: Any
-    """How many times as long each is as the one before."""
+    """The ratio of the length of a cycle to the one before."""
     rate: Double
-    """The logarithm of what is multiplied from one to the next."""
+    """The logarithm of the factor between consecutive cycles."""
     ends: Instant
     lasts: Any
-    """The last count in each but the last."""
+    """The last count of each cycle except the final one."""
     units: Any
-    """``1 / length`` of the part after the delay."""
+    """The inverse of the length after the delay."""
     powers: Any
-    """What has been multiplied."""
+    """The accumulated factor of each cycle."""
 
 
 class Entry(NamedTuple):
-    """What is known of the cycle that a count is in."""
+    """The row of a :class:`Table` for the cycle that a count is in."""
 
     cycle: Cycle
     unit: jax.Array
@@ -138,14 +138,16 @@ def cycle_table(
     cycles: ArrayLike | None = None,
     delay: ArrayLike = 0,
 ) -> Table:
-    """The cycles of which number ``i`` is ``first * growth ** i`` long; exact if all are whole.
+    """Tabulates cycles in which cycle ``i`` has length ``first * growth ** i``.
+
+    The table is exact if all lengths are whole.
 
     Args:
-      first: the length of the first one.
-      growth: the ratio of two lengths, at least 1.
-      factor: what is multiplied from one to the next.
-      cycles: after so many of them nothing is multiplied any more; None is for ever.
-      delay: the number of steps at the start of each that its ``unit`` leaves out.
+      first: the length of the first cycle.
+      growth: the ratio of the length of a cycle to the one before.
+      factor: the factor between consecutive cycles.
+      cycles: the number of cycles after which the factor stays constant; None for no limit.
+      delay: the number of steps at the start of each cycle that its ``unit`` leaves out.
     """
     ends = _ends(first, growth)
     starts = _starts(ends)
@@ -162,11 +164,12 @@ def cycle_table(
 
 
 def _column(number: Any) -> Any:
-    """A number beside all cycles, which have the last axis."""
+    """Adds an axis to a batch of numbers, so that it broadcasts against the cycles."""
     return number[..., None] if np.ndim(number) else number
 
 
 def _ends(first: Any, growth: Any) -> Instant:
+    """Returns the end of each cycle."""
     if on_host(first, growth):
         with np.errstate(over="ignore"):
             powers = _column(exact(growth)) ** np.arange(_CYCLES)
@@ -174,10 +177,10 @@ def _ends(first: Any, growth: Any) -> Instant:
             return instant(np.cumsum(lengths, axis=-1))
     factors = jnp.full(_CYCLES, as_float(growth)).at[0].set(as_float(first))
     lengths = lax.associative_scan(lambda x, y: jnp.minimum(x * y, 2.0**60), factors)
-    # Whole steps and parts are added up apart, so that no sum needs more digits than there are.
+    # Sum whole steps and fractions separately, so that neither sum loses precision.
     whole = jnp.floor(lax.stop_gradient(lengths))
     rest = instant(jnp.cumsum(lengths - whole))
-    # A sum of floats that comes so near to the largest integer may stand for one beyond it.
+    # A float sum this close to the largest integer may really be beyond it.
     late = jnp.cumsum(whole) >= most_steps() - 2.0**14
     sums = jnp.cumsum(jnp.where(late, 0.0, whole).astype(rest.whole.dtype)) + rest.whole
     end = instant(jnp.cumsum(lengths))
@@ -185,11 +188,13 @@ def _ends(first: Any, growth: Any) -> Instant:
 
 
 def _starts(ends: Instant) -> Instant:
+    """Returns the start of each cycle, given the ends."""
     array = namespace(*ends)
     return Instant(*(array.concatenate([0 * end[..., :1], end[..., :-1]], axis=-1) for end in ends))
 
 
 def _powers(factor: ArrayLike, cycles: ArrayLike | None) -> Any:
+    """Returns the accumulated factor of each cycle."""
     if on_host(factor, cycles):
         last: Any = _CYCLES if cycles is None else _column(np.asarray(cycles) - 1)
         numbers = np.minimum(np.arange(_CYCLES), last)
@@ -203,10 +208,10 @@ def by_cycle(
     table: Table,
     cycles: ArrayLike | None = None,
 ) -> Any:
-    """Evaluates ``formula(count, entry)``, each count with what is known of its cycle.
+    """Evaluates ``formula(count, entry)`` with the table entry of the cycle that each count is in.
 
-    With a growth of 1 there may be more cycles than the table has; they are counted. For the rest
-    see :func:`jaxlr.exact.intervals.by_interval`.
+    If the growth is 1, cycles beyond the end of the table are found by division. See also
+    :func:`jaxlr.exact.intervals.by_interval`.
     """
     (count,) = as_steps(count)
     table = jax.tree.map(jnp.asarray, table)
@@ -230,7 +235,7 @@ def by_cycle(
 
 
 def at_most(number: jax.Array, cycles: ArrayLike | None) -> tuple[jax.Array, jax.Array]:
-    """The number of a cycle, if there are only some the last one's, and whether all are over."""
+    """Limits the index of a cycle to the last one; also returns whether all cycles are over."""
     if cycles is None:
         return number, jnp.zeros_like(number, dtype=bool)
     number, cycles = as_steps(number, cycles)

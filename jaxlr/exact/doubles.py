@@ -1,7 +1,7 @@
-"""Exponentials of long exponents, with numbers in two parts.
+"""Exponentials of large exponents, using numbers split into two floats.
 
-A rate near 1 is rounded to float32 before its logarithm is taken, and a long exponent before it is
-raised. :func:`log` works in double precision wherever the rate is a plain number, and
+In plain float32, a rate near 1 is rounded before its logarithm is taken, and a large exponent is
+rounded before the exponential is. :func:`log` uses double precision for plain numbers, and
 :func:`exponential` multiplies count and slope in two parts.
 """
 
@@ -37,7 +37,7 @@ __all__ = [
 
 
 def divide(x: ArrayLike, y: ArrayLike) -> Any:
-    """``x / y`` for positive y, in double precision for numbers of the host."""
+    """Returns ``x / y`` for positive y, in double precision if both are host numbers."""
     divisor = exact(y)
     return exact(x) / namespace(y).maximum(divisor, np.finfo(divisor.dtype).tiny)
 
@@ -45,8 +45,7 @@ def divide(x: ArrayLike, y: ArrayLike) -> Any:
 class Double(NamedTuple):
     """A number as the unevaluated sum ``high + low``.
 
-    In float32 ``high`` has the leading 12 of 24 binary digits, so that its product with another
-    such number is exact.
+    In float32 ``high`` has only the leading 12 of 24 bits, so the product of two of them is exact.
     """
 
     high: Any
@@ -54,7 +53,7 @@ class Double(NamedTuple):
 
 
 def leading_digits(x: Any) -> Any:
-    """A float32 cut off after 12 of its 24 binary digits."""
+    """Returns a float32 truncated to the leading 12 of its 24 bits."""
     mask = np.uint32(0xFFFFF000)
     if on_host(x):
         return (np.asarray(x, np.float32).view(np.uint32) & mask).view(np.float32)[()]
@@ -62,7 +61,7 @@ def leading_digits(x: Any) -> Any:
 
 
 def double(x: ArrayLike) -> Double:
-    """Splits a number in two. A number of the host keeps 36 binary digits, a traced one its 24."""
+    """Splits a number in two. A host number keeps 36 bits, a traced one its 24."""
     if float_dtype() == jnp.float64:
         whole = as_float(x)
         return Double(whole, 0.0 * whole)
@@ -71,23 +70,23 @@ def double(x: ArrayLike) -> Double:
 
 
 def log(x: ArrayLike) -> Any:
-    """The natural logarithm, in double precision for a number of the host.
+    """Returns the natural logarithm, in double precision for a host number.
 
-    A number below the smallest normal float counts as that one, so the result is finite.
+    Numbers below the smallest normal float are raised to it, so the result is finite.
     """
     array, number = namespace(x), exact(x)
     return array.log(array.maximum(number, np.finfo(number.dtype).tiny))
 
 
 def per_step(amount: ArrayLike, steps: ArrayLike) -> Double:
-    """``amount / steps`` in two parts; 0 where ``steps`` is not positive."""
+    """Returns ``amount / steps`` in two parts, or 0 if ``steps`` is not positive."""
     array, length = namespace(amount, steps), exact(steps)
     there = length > 0.0
     return double(array.where(there, exact(amount), 0.0) / array.where(there, length, 1.0))
 
 
 def product(count: jax.Array, factor: Double) -> tuple[jax.Array, jax.Array]:
-    """``count * factor`` as a product of 12 by 12 binary digits, which is exact, and a rest."""
+    """Returns ``count * factor`` as an exact product of two 12-bit numbers and a remainder."""
     if float_dtype() == jnp.float64:
         return as_float(count) * factor.high, as_float(count) * factor.low
     rounded = as_float(count)
@@ -101,15 +100,15 @@ def product(count: jax.Array, factor: Double) -> tuple[jax.Array, jax.Array]:
 
 
 def most_exponent() -> float:
-    """The largest whole number to which e can be raised."""
+    """Returns the largest whole ``x`` for which ``exp(x)`` is finite."""
     return 709.0 if float_dtype() == jnp.float64 else 88.0
 
 
 def exponential(count: ArrayLike, slope: Double) -> jax.Array:
-    """``exp(count * slope)``, with a relative error of 3e-7 however long the exponent.
+    """Returns ``exp(count * slope)`` with a relative error of 3e-7, however large the exponent.
 
-    The product is taken in two parts: one of 12 by 12 binary digits, which is exact, and a small
-    rest. Growth stops at the largest power of e that a float can hold.
+    The product is computed in two parts: an exact one of 12 by 12 bits, and a small remainder.
+    Growth saturates at the largest power of e that a float can hold.
     """
     count = jnp.asarray(as_number(count))
     whole = slope.high + slope.low
@@ -125,11 +124,12 @@ def exponential(count: ArrayLike, slope: Double) -> jax.Array:
 
 
 def _split(count: jax.Array, slope: ArrayLike) -> tuple[jax.Array, jax.Array]:
-    """Two parts of a count; the first has 12 binary digits while exp(count * slope) is not 0."""
+    """Splits a count so that the first part has 12 bits, as long as exp(count * slope) > 0."""
     if not is_integer(count):
         high = leading_digits(count)
         return high, count - high
-    # With u the largest power of 2 up to the last count that matters: multiples of u / 2048.
+    # `high` is a multiple of u / 2048, for u the largest power of 2 up to the last count that
+    # matters.
     size = jnp.maximum(jnp.abs(lax.stop_gradient(as_float(slope))), 128.0 / 2.0**30)
     bits = lax.bitcast_convert_type(jnp.maximum(128.0 / size, 2048.0), jnp.uint32)
     step = lax.bitcast_convert_type(bits & np.uint32(0x7F800000), jnp.float32) * (1.0 / 2048.0)

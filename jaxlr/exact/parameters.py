@@ -1,4 +1,4 @@
-"""Parameters that formulas get in a form with more digits than a float has."""
+"""Parameter kinds that formulas receive with more precision than one float has."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ __all__ = ["Exponent", "PositiveExponent", "Times"]
 
 @register_static
 class _Small(int):
-    """An exponent of which a power is a product: structure of the compiled formula, not data."""
+    """An exponent small enough to multiply out; static, so that the compiled formula can do it."""
 
 
 @dataclass(frozen=True)
 class _Exponent(Number):
-    """A number to which something is raised."""
+    """An exponent."""
 
     def prepare(self, value: Any) -> Any:
         exponent = exponent_of(value)
@@ -35,7 +35,7 @@ class _Exponent(Number):
 
 @dataclass(frozen=True)
 class _Times(Number):
-    """Times that may lie between two counts; traced ones may come as instants."""
+    """Times that may lie between counts; traced ones may be given as instants."""
 
     def store(self, where: str, value: Any) -> Any:
         return value if isinstance(value, Instant) else super().store(where, value)
@@ -50,15 +50,15 @@ class _Times(Number):
 
 
 Exponent = Annotated[ArrayLike, _Exponent("Exponent", "Give 0 or a positive number.", least=0.0)]
-"""A number that is not negative, to which something is raised."""
+"""An exponent that is not negative."""
 
 PositiveExponent = Annotated[
     ArrayLike, _Exponent("PositiveExponent", "Give a positive number.", least=0.0, open=True)
 ]
-"""A number above zero, to which something is raised."""
+"""An exponent above zero."""
 
 Times = Annotated[
     ArrayLike | Sequence[ArrayLike],
     _Times("Times", "Give the counts in steps from the start of training.", least=0.0, axes=1),
 ]
-"""Times in increasing order, which may lie between two counts: a list or an array."""
+"""Increasing times, which may lie between counts: a list or an array."""

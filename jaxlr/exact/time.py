@@ -1,12 +1,12 @@
-"""How much of a phase is over and how much is left, with all digits of both.
+"""Elapsed and remaining fractions of a phase, both at full precision.
 
-``1 - count / steps`` cancels near the end, and a ``count`` from 2**24 on has more digits than a
-float32. So :func:`progress` subtracts while the numbers are still integers, and hands out both
-fractions. A time between two counts is an :class:`Instant`: whole steps and a part of one.
+``1 - count / steps`` cancels near the end, and a float32 cannot hold every ``count`` above 2**24.
+So :func:`progress` subtracts while the numbers are still integers, and returns both fractions. A
+time between two counts is an :class:`Instant`: whole steps plus a fraction of one.
 
-XLA divides by a scalar through its reciprocal, and regroups products of constants, where it sees
-fit. The functions here multiply each count once, by a scalar that is ready, so that compiled and
-uncompiled code agree to the last bit.
+XLA may replace division by a scalar with multiplication by its reciprocal, and may regroup products
+of constants. The functions here multiply each count once, by a precomputed scalar, so that compiled
+and uncompiled code agree to the last bit.
 """
 
 from typing import Any, NamedTuple
@@ -52,27 +52,27 @@ __all__ = [
 
 
 class Progress(NamedTuple):
-    """How much of a phase is over and how much is left; each in [0, 1], each with all digits."""
+    """The elapsed and remaining fractions of a phase, each in [0, 1] and at full precision."""
 
     elapsed: jax.Array
     remaining: jax.Array
 
 
 def progress(count: ArrayLike, steps: ArrayLike, begin: ArrayLike = 0) -> Progress:
-    """The fractions of the phase from ``begin`` to ``begin + steps`` before and after ``count``.
+    """Returns the elapsed and remaining fractions of a phase at a count.
 
     Args:
       count: the count, of any shape.
-      steps: the length of the phase. One of length zero (or less) is over at every count.
-      begin: the count at which the phase begins; less than 0 counts as 0.
+      steps: the length of the phase. A phase of length 0 or less is over at every count.
+      begin: the count at which the phase begins; a negative one counts as 0.
 
     Returns:
       ``elapsed``, which is exactly 0 up to ``begin`` and exactly 1 from ``begin + steps`` on, and
-      ``remaining``, which is ``1 - elapsed`` without its cancellation.
+      ``remaining``, which is ``1 - elapsed`` computed without cancellation.
     """
     count, steps, begin = as_steps(count, steps, begin)
     zero, length = jnp.zeros((), count.dtype), _length(steps)
-    # A phase of length 0 is one of length 1 that is over.
+    # Treat a phase of length 0 as one of length 1 that is over.
     least = jnp.where(steps > zero, zero, length)
     done = jnp.clip(count - jnp.maximum(begin, zero), least, length)
     return _fractions(done, length - done, _unit(length))
@@ -81,10 +81,10 @@ def progress(count: ArrayLike, steps: ArrayLike, begin: ArrayLike = 0) -> Progre
 def either_progress(
     count: ArrayLike, steps: ArrayLike, end: ArrayLike
 ) -> tuple[jax.Array, Progress]:
-    """:func:`progress` of the phase in turn, of one up to ``steps`` and one from there to ``end``.
+    """Returns :func:`progress` in two phases: up to ``steps``, then from there to ``end``.
 
     Returns:
-      Whether the first phase is in turn, and the fractions of that phase.
+      Whether the count is in the first phase, and the fractions of the phase that it is in.
     """
     count, steps, end = as_steps(count, steps, end)
     zero, second = jnp.zeros((), count.dtype), end - steps
@@ -96,12 +96,12 @@ def either_progress(
 
 
 def _length(steps: jax.Array) -> jax.Array:
-    """The length of a phase, which is 1 for one of length 0: that is over from its start."""
+    """Returns the length of a phase, with 1 in place of 0 so that it can be divided by."""
     return jnp.where(steps > 0, steps, jnp.ones_like(steps))
 
 
 def _unit(length: ArrayLike) -> Any:
-    """``1 / length`` of a positive length, rounded so that its product with it is not below 1."""
+    """Returns ``1 / length`` of a positive length, rounded so that ``length`` times it is >= 1."""
     steps = as_float(length)
     unit = 1.0 / steps
     next_unit = unit + unit * np.finfo(float_dtype()).epsneg
@@ -109,38 +109,40 @@ def _unit(length: ArrayLike) -> Any:
 
 
 def unit(length: ArrayLike) -> Any:
-    """``1 / length`` in the same way; for no length 2**100, as it is over once any time passed."""
+    """Returns ``1 / length`` rounded in the same way, or 2**100 if the length is not positive."""
     array, steps = namespace(length), as_float(length)
     positive = steps > 0.0
     return array.where(positive, _unit(array.where(positive, steps, 1.0)), 2.0**100)
 
 
 def _fractions(done: jax.Array, left: jax.Array, unit: jax.Array) -> Progress:
+    """Returns steps done and left as fractions of a length whose inverse is ``unit``."""
     return Progress(*(jnp.minimum(as_float(part) * unit, 1.0) for part in (done, left)))
 
 
 def passed(count: ArrayLike, begin: ArrayLike) -> jax.Array:
-    """The steps since a count; 0 before it."""
+    """Returns the number of steps since ``begin``; 0 before it."""
     count, begin = as_steps(count, begin)
     return jnp.maximum(count - begin, jnp.zeros((), count.dtype))
 
 
 class Instant(NamedTuple):
-    """A time as whole steps and a part of one, at most half, so that no digits of it are lost."""
+    """A time as whole steps plus a part of at most half a step, so that no precision is lost."""
 
     whole: Any
     part: Any
 
 
 def most_steps() -> int:
-    """The largest number of whole steps that an :class:`Instant` has; what is more is a part."""
+    """Returns the most whole steps that an :class:`Instant` holds; any excess is in the part."""
     return 2**53 if float_dtype() == jnp.float64 else 2**31 - 1
 
 
 def instant(time: ArrayLike) -> Instant:
-    """Splits a time of at least 0; one that misses a whole step by its rounding counts as that.
+    """Splits a time, which must not be negative, into whole steps and a part.
 
-    What is beyond every integer is in the part; so is a gradient with respect to the time.
+    A time within rounding error of a whole step becomes that step. Whatever exceeds the largest
+    integer goes into the part, and so does the gradient with respect to the time.
     """
     if not on_host(time) and is_integer(time):
         return Instant(time, jnp.zeros(jnp.shape(time), float_dtype()))
@@ -160,7 +162,7 @@ def instant(time: ArrayLike) -> Instant:
 
 
 def later(time: Instant, steps: Instant) -> Instant:
-    """The time some steps after another."""
+    """Returns ``time + steps``."""
     begin, length = as_steps(time.whole, steps.whole)
     first, second = as_float(time.part), as_float(steps.part)
     more = jnp.clip(jnp.round(first + second), -1.0, 1.0)
@@ -168,13 +170,13 @@ def later(time: Instant, steps: Instant) -> Instant:
 
 
 def since(count: ArrayLike, time: Instant) -> jax.Array:
-    """``count - time``; negative before it."""
+    """Returns ``count - time``, which is negative before ``time``."""
     count, whole = as_steps(count, time.whole)
     return as_float(count - whole) - as_float(time.part)
 
 
 class Phase(NamedTuple):
-    """A phase whose ends may lie between two counts, and the :func:`unit` of its length."""
+    """A phase whose ends may lie between counts, with the inverse :func:`unit` of its length."""
 
     begin: Instant
     end: Instant
@@ -182,23 +184,23 @@ class Phase(NamedTuple):
 
 
 def phase(begin: Instant, end: Instant) -> Phase:
-    """The phase from one time to another; one of length zero (or less) is over at its end."""
+    """Returns the phase between two times; one of length 0 or less is over at its end."""
     start, stop = as_steps(begin.whole, end.whole)
     length = as_float(stop - start) + (as_float(end.part) - as_float(begin.part))
     return Phase(begin, end, unit(length))
 
 
 def progress_in(count: ArrayLike, phase: Phase) -> Progress:
-    """:func:`progress` of a phase whose ends may lie between two counts."""
+    """Returns :func:`progress` in a phase whose ends may lie between counts."""
     done, left = since(count, phase.begin), -since(count, phase.end)
-    # A selection is one instruction; a minimum is several, as it hands on what is not a number.
+    # `where` is one instruction; `minimum` takes several, because it propagates NaN.
     parts = (jnp.where(part > 0.0, part * phase.unit, 0.0) for part in (done, left))
     elapsed, remaining = (jnp.where(part < 1.0, part, 1.0) for part in parts)
     return Progress(jnp.where(left > 0.0, elapsed, 1.0), remaining)
 
 
 def whole_periods(count: ArrayLike, period: ArrayLike) -> jax.Array:
-    """``floor(count / period)``, exactly, and 0 where the period is not positive."""
+    """Returns exactly ``floor(count / period)``, or 0 if the period is not positive."""
     count, period = as_steps(count, period)
     zero = jnp.zeros((), period.dtype)
     length = jnp.where(period > zero, period, jnp.ones_like(period))
@@ -212,12 +214,12 @@ def whole_periods(count: ArrayLike, period: ArrayLike) -> jax.Array:
 
 
 def _quotient(count: jax.Array, length: jax.Array) -> jax.Array:
-    """``count // length`` of integers that are not negative; no processor divides many at once."""
+    """Returns ``count // length`` of non-negative integers; CPUs have no SIMD integer division."""
     if count.dtype != jnp.int32:
         return count // length
     unit = 1.0 / as_float(length)
-    # The first estimate is off by few hundred counts, and the second, which is a small integer in
-    # the last digits of a float, by one period.
+    # The first estimate is off by a few hundred at most, and the second by one. Adding `shift`
+    # leaves a small integer in the last bits of the float, where it is read without a conversion.
     first = (as_float(count) * unit).astype(count.dtype)
     rest = count - first * length
     shift = np.float32(1.5 * 2.0**23)
@@ -228,24 +230,21 @@ def _quotient(count: jax.Array, length: jax.Array) -> jax.Array:
 
 
 def inverse(period: ArrayLike) -> jax.Array:
-    """``1 / period``, and 0 where the period is not positive: no time ever passes then."""
+    """Returns ``1 / period``, or 0 if the period is not positive, as if no time ever passed."""
     length = jnp.asarray(as_float(period))
     return jnp.where(length > 0.0, 1.0 / jnp.where(length > 0.0, length, 1.0), 0.0)
 
 
 def blend(start: ArrayLike, end: ArrayLike, elapsed: jax.Array, remaining: jax.Array) -> jax.Array:
-    """``start * remaining + end * elapsed``: the weighted mean that is exact at both ends."""
-    # Either product could be fused with the sum, with another last digit. The bound, which is
-    # above every number, makes sure that it is always the first.
+    """Returns ``start * remaining + end * elapsed``, which is exact at both ends."""
+    # XLA may fuse either product with the sum, and the last digit depends on which. The minimum
+    # never changes the value; it makes sure that only the first product can be fused.
     most = np.finfo(float_dtype()).max
     return as_float(start) * remaining + jnp.minimum(as_float(end) * elapsed, most)
 
 
-# sin(pi / 2 * x) = x + x * q(x ** 2), minimax in the relative error (6e-9) under q(1) = 0.
-
-
 def total(first: ArrayLike, *others: ArrayLike) -> Any:
-    """The sum of some lengths; one of integers stops at the largest integer."""
+    """Returns the sum of lengths; a sum of integers saturates at the largest integer."""
     lengths: Any = [first, *others]
     array: Any
     if on_host(*lengths):

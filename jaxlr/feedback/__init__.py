@@ -1,4 +1,4 @@
-"""Schedules that listen to a metric, rules that stop training, and what optimizers keep of them."""
+"""Schedules that react to a metric, early stopping, and access to optimizer state."""
 
 from jaxlr.feedback.adaptive import (
     AdaptiveSchedule,

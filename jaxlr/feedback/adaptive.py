@@ -1,14 +1,14 @@
-r"""Schedules that listen to a metric: lower the rate when the loss stalls, raise it while it falls.
+r"""Schedules that react to a metric, such as lowering the rate when the loss stalls.
 
 An :class:`AdaptiveSchedule` multiplies an ordinary schedule by a scale that depends on the metrics
-it has heard, so a warm-up, a plateau rule and a cooldown are one expression:
+observed so far. You can combine a warm-up, a plateau rule and a cooldown in one expression:
 
 >>> import jaxlr
 >>> base = jaxlr.warmup_stable_decay_schedule(0.0, 0.1, 500, 8000, 1500)
 >>> lr = jaxlr.reduce_on_plateau(base, factor=0.5, patience=20, begin=500)
 
-It is a *stateful schedule* of optax: ``optax.inject_hyperparams`` takes it, keeps its state within
-that of the optimizer, and hands it what comes to ``update`` by name.
+It is an optax *stateful schedule*: ``optax.inject_hyperparams`` accepts it, stores its state in the
+optimizer's state, and passes it the keyword arguments of ``update``.
 
 >>> import jax.numpy as jnp, optax
 >>> lr = jaxlr.reduce_on_plateau(0.1, factor=0.5, patience=2)
@@ -23,32 +23,31 @@ that of the optimizer, and hands it what comes to ``update`` by name.
 0.050
 0.050
 
-As any schedule of jaxlr it is data: a pytree of its numbers, with a text, copies and a form in
-JSON; under ``jax.vmap`` a batch of patiences and factors is one program. It is no
-:class:`jaxlr.Schedule`, for a count alone does not tell its value.
+Like every jaxlr schedule it is data: a pytree of its numbers, which can be printed, parsed, copied
+and saved as JSON. With ``jax.vmap``, one program runs a batch of patiences and factors. It is not a
+:class:`jaxlr.Schedule`, because its value depends on more than the count.
 
 When a metric takes effect
 --------------------------
 
-The update that a metric is handed to uses the rate that follows from it, as does PyTorch's first
-``optimizer.step()`` after ``scheduler.step(metric)``. optax asks a stateful schedule for its value
-first and updates it afterwards, so a reduction would come one update late. But it hands the
-metrics to both calls, and an adaptive schedule that is asked for its value counts them in.
+An update that receives a metric already uses the resulting rate, like PyTorch's first
+``optimizer.step()`` after ``scheduler.step(metric)``. optax evaluates a stateful schedule before it
+updates the state, so a reduction would normally come one update late. But optax passes the metrics
+to both calls, and an adaptive schedule takes them into account when it is evaluated.
 
-Where a metric is known between two updates, such as once an epoch, :func:`jaxlr.observe` puts it
-into the state of the optimizer. A schedule hears nothing but the keyword that ``monitor`` names:
-with ``monitor="validation_loss"`` it does not take the losses of the steps, which come as
-``value``, for what it waits for.
+If a metric becomes known between two updates, such as once per epoch, :func:`jaxlr.observe` puts it
+into the optimizer's state. A schedule observes only the keyword that ``monitor`` names: with
+``monitor="validation_loss"`` it ignores the step losses, which are passed as ``value``.
 
-A metric that is NaN or infinite is never an improvement, and leaves no other trace. An optimizer in
-``optax.MultiSteps`` is handed the metric of the last small batch only.
+A metric that is NaN or infinite counts as no improvement, and has no other effect. An optimizer in
+``optax.MultiSteps`` receives only the metric of the last mini-batch.
 
-A rule of one's own
--------------------
+Writing your own rule
+---------------------
 
-The decorator :func:`adaptive_schedule` makes a family out of a function that takes what the rule
-remembers, a new metric, the scale and the value of the base schedule, and returns the new memory
-and scale:
+The decorator :func:`adaptive_schedule` makes a family from a function. The function takes the
+rule's memory, a new metric, the current scale and the value of the base schedule, and returns the
+new memory and scale:
 
 >>> @jaxlr.adaptive_schedule(start=lambda **parameters: jnp.inf)
 ... def halve_on_a_rise(memory, metric, scale, base, schedule: jaxlr.feedback.Base):
@@ -92,17 +91,17 @@ P = ParamSpec("P")
 
 
 class AdaptiveState(NamedTuple):
-    """What an adaptive schedule knows.
+    """The state of an adaptive schedule.
 
     Attributes:
       count: the number of updates so far.
-      scale: what the base schedule is multiplied by.
-      mean: the mean of the metrics that the rule has not looked at yet.
-      waiting: how many of them there are.
-      memory: what the rule remembers of those before.
+      scale: the factor applied to the base schedule.
+      mean: the mean of the metrics that the rule has not processed yet.
+      waiting: the number of these metrics.
+      memory: the memory of the rule.
     """
 
-    count: jax.Array  # type: ignore[assignment]  # a tuple has a method of this name
+    count: jax.Array  # type: ignore[assignment]  # Tuples have a method of this name.
     scale: jax.Array
     mean: jax.Array
     waiting: jax.Array
@@ -112,9 +111,9 @@ class AdaptiveState(NamedTuple):
 class AdaptiveSchedule(Parametric):
     """A schedule that depends on metrics, made by the constructor of its family.
 
-    It has the protocol of ``optax.schedules.StatefulSchedule``: :meth:`update` is called once per
-    update of the parameters, and calling the schedule with a state returns the value. All methods
-    are pure functions. See the top of this page.
+    It implements ``optax.schedules.StatefulSchedule``: call :meth:`update` once per parameter
+    update, and call the schedule with a state to get the value. All methods are pure functions. See
+    the top of this page.
     """
 
     __slots__ = ()
@@ -122,7 +121,7 @@ class AdaptiveSchedule(Parametric):
 
     @property
     def monitor(self) -> str:
-        """The keyword by which the metric comes; all others are ignored."""
+        """The keyword argument that carries the metric; all others are ignored."""
         name: str = self.params.get("monitor", "value")
         return name
 
@@ -131,14 +130,14 @@ class AdaptiveSchedule(Parametric):
         return _init(self.as_arrays())
 
     def update(self, state: AdaptiveState, **metrics: Any) -> AdaptiveState:
-        """Returns the state after an update that was handed these metrics, if any."""
+        """Returns the state after an update that received these metrics, if any."""
         state = self._hear(state, metrics)
         return state._replace(count=optax.safe_increment(state.count))
 
     def observe(self, state: AdaptiveState, metric: ArrayLike | None) -> AdaptiveState:
-        """Returns the state after a metric that comes between two updates.
+        """Returns the state after a metric that becomes known between two updates.
 
-        None is no metric: it is left out, with a warning.
+        None is ignored, with a warning.
         """
         if metric is None:
             warnings.warn(
@@ -156,11 +155,12 @@ class AdaptiveSchedule(Parametric):
         return _observe(self.as_arrays(), state, as_float(metric))
 
     def __call__(self, state: AdaptiveState, **metrics: Any) -> jax.Array:
-        """Returns the value for an update that is handed these metrics, if any."""
+        """Returns the value for an update that receives these metrics, if any."""
         return _evaluate(self.as_arrays(), self._hear(state, metrics))
 
     def _hear(self, state: AdaptiveState, metrics: dict[str, Any]) -> AdaptiveState:
-        if not isinstance(state, AdaptiveState):  # An optimizer by itself calls it with a count.
+        """Returns the state after the monitored metric, if it is among the given ones."""
+        if not isinstance(state, AdaptiveState):  # A plain optimizer passes a count.
             raise TypeError(
                 f"`state` must be what `init` returns, got {state!r}. In an optimizer a schedule "
                 "that listens to a metric has its state from inject_hyperparams: "
@@ -178,14 +178,14 @@ class AdaptiveSchedule(Parametric):
         return state
 
 
-# One call of compiled code each from Python, and inlined where they are called in a trace.
+# From Python, each of these is one call of compiled code; inside a trace they are inlined.
 
 
 @compiled
 def _init(self: AdaptiveSchedule) -> AdaptiveState:
     rule = self._prepared()
     zero, one = jnp.zeros((), jnp.int32), jnp.ones((), float_dtype())
-    # With a dtype, so that a Python number is not taken for one of any precision.
+    # Give Python numbers a dtype: weak types would change after the first update and recompile.
     start = rule.family.start(**rule.params)
     memory = jax.tree.map(lambda x: jnp.asarray(x, jnp.result_type(x)), start)
     return AdaptiveState(zero, one, jnp.zeros_like(one), zero, memory)
@@ -202,7 +202,7 @@ def _observe(self: AdaptiveSchedule, state: AdaptiveState, metric: jax.Array) ->
     rule = self._prepared()
     params = rule.params
     waiting = state.waiting + 1
-    # The running mean of thousands of metrics keeps its digits, where their sum would not.
+    # A running mean stays precise over thousands of metrics; a sum would not.
     mean = state.mean + (metric - state.mean) / as_float(waiting)
     base = params["schedule"](state.count)
     memory, scale = rule.family.function(state.memory, mean, state.scale, base, **params)
@@ -217,14 +217,14 @@ def _observe(self: AdaptiveSchedule, state: AdaptiveState, metric: jax.Array) ->
 
 
 def _choose(condition: jax.Array, chosen: Any, other: Any) -> Any:
-    """Chooses one of two states; the dtypes are those of the second."""
+    """Returns one of two states, in the dtypes of the second."""
     return jax.tree.map(
         lambda x, y: jnp.where(condition, jnp.asarray(x).astype(y.dtype), y), chosen, other
     )
 
 
 class OneOrNumber(One):
-    """A schedule; a function of the count is wrapped, a number is a constant."""
+    """A schedule; functions of the count are wrapped, numbers become constants."""
 
     def store(self, where: str, value: Any) -> Any:
         if isinstance(value, int | float | np.number | np.ndarray | jax.Array):
@@ -233,12 +233,12 @@ class OneOrNumber(One):
             return super().store(where, value)
         raise TypeError(
             f"{where} must be a schedule, a function of the count or a number, got {value!r}. "
-            "A text is read by jaxlr.parse."
+            "jaxlr.parse reads a text."
         )
 
 
 Base = Annotated[Callable[[ArrayLike], ArrayLike] | ArrayLike, OneOrNumber()]
-"""What is multiplied: a schedule, a function of the count or a number."""
+"""A base schedule to be scaled: a schedule, a function of the count or a number."""
 
 _Factor = Annotated[
     ArrayLike, Number("Factor", "Give a fraction, such as 0.5.", least=0.0, open=True, most=1.0)
@@ -251,7 +251,7 @@ _Window = Annotated[int, Size()]
 
 
 class Decorator(Protocol):
-    """What :func:`adaptive_schedule` returns."""
+    """The decorator that :func:`adaptive_schedule` returns."""
 
     def __call__(
         self, function: Callable[Concatenate[Any, Any, Any, Any, P], tuple[Any, Any]], /
@@ -261,23 +261,22 @@ class Decorator(Protocol):
 def adaptive_schedule(
     *, start: Callable[..., Any], check: Callable[..., None] | None = None
 ) -> Decorator:
-    """Makes a family of adaptive schedules out of a function; see the top of this page.
+    """Makes a family of adaptive schedules from a function; see the top of this page.
 
-    The function has a parameter ``schedule``, the base. It may have some more that work the same in
-    every family: ``monitor``, ``begin`` and ``accumulation_size``; see :func:`reduce_on_plateau`.
+    The function must have a parameter ``schedule`` for the base. It may also have ``monitor``,
+    ``begin`` and ``accumulation_size``, which work as in :func:`reduce_on_plateau`.
 
     Args:
-      start: called as ``start(**parameters)``; returns what the rule remembers at first, any pytree
-        of numbers.
-      check: called as ``check(**parameters)`` by the constructor when all numbers are known, to
-        raise a ``ValueError`` about parameters that do not fit together.
+      start: called as ``start(**parameters)``; returns the initial memory, any pytree of numbers.
+      check: called by the constructor as ``check(**parameters)`` if no parameter is traced. It
+        raises a ``ValueError`` if the parameters do not fit together.
 
     Returns:
-      A decorator of a function ``f(memory, metric, scale, base, **parameters)`` that returns the
-      new memory and the new scale. It returns the constructor ``f(**parameters)``.
+      A decorator for a function ``f(memory, metric, scale, base, **parameters)`` that returns the
+      new memory and the new scale. The decorator returns the constructor ``f(**parameters)``.
 
     Raises:
-      TypeError: if the function has other first parameters, or no parameter ``schedule``.
+      TypeError: if the leading parameters are different, or there is no parameter ``schedule``.
     """
 
     def decorate(function: Any, /) -> Any:
@@ -296,12 +295,12 @@ def adaptive_schedule(
 
 
 class Plateau(NamedTuple):
-    """What :func:`reduce_on_plateau` remembers.
+    """The memory of :func:`reduce_on_plateau`.
 
     Attributes:
       best: the best metric; infinite before there is one.
-      stale: the number of metrics since then that count.
-      pause: how many of the next ones do not count.
+      stale: the number of metrics without improvement since then, outside cooldowns.
+      pause: the number of metrics left in the current cooldown.
     """
 
     best: jax.Array
@@ -310,6 +309,7 @@ class Plateau(NamedTuple):
 
 
 def _plateau(**parameters: Any) -> Plateau:
+    """Returns the initial memory of :func:`reduce_on_plateau`."""
     zero = jnp.zeros((), jnp.int32)
     return Plateau(none_yet(), zero, zero)
 
@@ -346,34 +346,35 @@ def reduce_on_plateau(
     accumulation_size: _Several = 1,
     monitor: str = "value",
 ) -> tuple[Plateau, jax.Array]:
-    r"""A schedule times a factor for each time that a metric has stalled.
+    r"""A schedule that is reduced by a factor whenever a metric stops improving.
 
-    A metric is an improvement if it is below the best one by more than the threshold. At the
-    ``patience``-th one in a row that is none, the scale is multiplied by ``factor``.
+    A metric is an improvement if it is better than the best one by more than the threshold. After
+    ``patience`` consecutive metrics without improvement, the scale is multiplied by ``factor``.
 
     Args:
-      schedule: what is scaled: a schedule, a function of the count or a number.
-      factor: what the scale is multiplied by.
-      patience: the number of metrics in a row without improvement at which to reduce, at least 1.
-      mode: ``"min"`` if less is better, ``"max"`` if more is.
-      threshold: by how much a metric must be better than the best one.
+      schedule: the base to scale: a schedule, a function of the count or a number.
+      factor: the factor of each reduction.
+      patience: the number of consecutive metrics without improvement that trigger a reduction; at
+        least 1.
+      mode: ``"min"`` if lower is better, ``"max"`` if higher is better.
+      threshold: how much better than the best metric an improvement must be.
       threshold_mode: ``"abs"`` for a difference; ``"rel"`` for a fraction of the absolute value of
         the best metric; ``"signed"`` for a fraction of the best metric itself.
       cooldown: the number of metrics after a reduction that do not count against patience.
-      improves_in_cooldown: whether one of these can be the best metric, to be beaten by others.
-      min_value: no reduction goes below this value. The base schedule may, such as in a warm-up
-        from 0; then nothing is reduced.
-      eps: a reduction by no more than this is not made.
-      begin: the count from which on metrics are heard, such as the end of a warm-up.
-      accumulation_size: how many metrics are averaged to one, such as the losses of an epoch.
-      monitor: the keyword by which the metric comes to ``update``; for ``jaxlr.train.fit`` also a
-        column of the history of epochs, which then is heard once an epoch.
+      improves_in_cooldown: whether a metric during the cooldown can become the best one.
+      min_value: the floor of reductions. The base schedule itself may be below it, such as in a
+        warm-up from 0; then there is no reduction.
+      eps: reductions by no more than this are skipped.
+      begin: the count from which metrics are observed, such as the end of a warm-up.
+      accumulation_size: the number of metrics to average into one, such as the losses of an epoch.
+      monitor: the keyword argument of ``update`` that carries the metric. For ``jaxlr.train.fit``
+        it may also be a column of the epoch history, which is then observed once per epoch.
 
     Returns:
       The schedule, an :class:`AdaptiveSchedule`.
 
     Raises:
-      TypeError: if the base is no schedule.
+      TypeError: if the base is not a schedule, function or number.
       ValueError: if a number is out of range.
 
     >>> import jaxlr
@@ -386,18 +387,19 @@ def reduce_on_plateau(
     >>> values
     [0.0, 0.25, 0.5, 0.375, 0.5, 0.25]
 
-    Other frameworks differ, and :mod:`jaxlr.peers` has constructors that do as they do:
+    Other frameworks differ; the constructors in :mod:`jaxlr.peers` reproduce their behavior:
 
-    * PyTorch reduces one metric later, so that its patience 0 is 1 here. Its relative threshold is
-      the signed one, under which a metric that stays at the same negative value improves for ever,
-      and nothing is reduced. It leaves out reductions by less than ``eps=1e-8``, and takes an
-      infinite metric for the best one, after which no other can improve.
-    * Keras has absolute thresholds, and the last metric of its cooldown counts again, so that a
-      cooldown of 0 and 1 are the same; so are patience 0 and 1. If its first metric is NaN,
-      no other is ever an improvement.
-    * Paddle is like PyTorch, but hears nothing within its cooldown.
-    * optax's ``contrib.reduce_on_plateau`` has the same patience and cooldown, both thresholds at
-      once, and the signed one; 0 as patience reduces at every improvement.
+    * PyTorch reduces one metric later, so its patience 0 is 1 here. Its relative threshold is
+      ``"signed"``: a metric that stays at the same negative value counts as improving forever and
+      is never reduced. It skips reductions below ``eps=1e-8``, and accepts an infinite metric as
+      the best one, after which nothing can improve.
+    * Keras uses absolute thresholds. The last metric of its cooldown counts against patience, so
+      cooldowns 0 and 1 are the same, and so are patience 0 and 1. If the first metric is NaN, no
+      later one is ever an improvement.
+    * Paddle is like PyTorch, but ignores all metrics during the cooldown.
+    * optax's ``contrib.reduce_on_plateau`` has the same patience and cooldown. It applies an
+      absolute and a signed relative threshold together. With patience 0 it reduces at every
+      improvement.
 
     References:
       ``torch.optim.lr_scheduler.ReduceLROnPlateau``, ``keras.callbacks.ReduceLROnPlateau``
@@ -405,25 +407,26 @@ def reduce_on_plateau(
     improved = improves(metric, memory.best, threshold, mode, threshold_mode)
     stale = jnp.where(improved | (memory.pause > 0), 0, memory.stale + 1)
     reduces = stale >= patience
-    lower = _unless_tiny(scale, _reduced(scale, factor, _as_scale(min_value, base)), base, eps)
-    hears = improves_in_cooldown | (memory.pause == 0)
+    lower = _apply_eps(scale, _reduced(scale, factor, _as_scale(min_value, base)), base, eps)
+    counts = improves_in_cooldown | (memory.pause == 0)
     return Plateau(
-        best=jnp.where(improved & hears, metric, memory.best),
+        best=jnp.where(improved & counts, metric, memory.best),
         stale=jnp.where(reduces, 0, stale),
         pause=jnp.where(reduces, cooldown, jnp.maximum(memory.pause - 1, 0)),
     ), jnp.where(reduces, lower, scale)
 
 
 class Greedy(NamedTuple):
-    """What :func:`greedy` remembers.
+    """The memory of :func:`greedy`.
 
     Attributes:
       best: the best metric; infinite before there is one.
-      streak: the number of improvements in a row; less than 0 for metrics that are none.
-      pause: how many of the next metrics do not count.
-      at_bottom: how often the value could not be reduced any more since it was last raised.
-      recent: the metrics whose mean is looked at, the newest last.
-      recorded: how many of them there are.
+      streak: the number of consecutive improvements, or minus the number of consecutive metrics
+        without one.
+      pause: the number of metrics left in the current cooldown or warm-up.
+      at_bottom: the number of reductions that ended at ``min_value`` since the last raise.
+      recent: the metrics that are averaged, newest last.
+      recorded: the number of metrics in ``recent``.
     """
 
     best: jax.Array
@@ -435,6 +438,7 @@ class Greedy(NamedTuple):
 
 
 def _greedy(*, window_size: int, **parameters: Any) -> Greedy:
+    """Returns the initial memory of :func:`greedy`."""
     zero = jnp.zeros((), jnp.int32)
     recent = jnp.zeros(window_size, float_dtype())
     return Greedy(none_yet(), zero, zero, zero, recent, zero)
@@ -470,36 +474,36 @@ def greedy(
     accumulation_size: _Several = 1,
     monitor: str = "value",
 ) -> tuple[Greedy, jax.Array]:
-    r"""A schedule that is raised while a metric improves, and lowered while it does not.
+    r"""A schedule that is raised while a metric improves and lowered while it does not.
 
-    After ``patience`` improvements in a row the scale is divided by ``factor``, after ``patience``
-    metrics in a row without one it is multiplied by it.
+    After ``patience`` consecutive improvements the scale is divided by ``factor``. After
+    ``patience`` consecutive metrics without improvement it is multiplied by ``factor``.
 
     Args:
-      schedule: what is scaled: a schedule, a function of the count or a number.
-      min_value: no reduction goes below this value.
-      max_value: no raise goes above this value. The base schedule may be outside of the two.
-      factor: what the scale is multiplied by, or divided by.
-      patience: the number of metrics in a row at which to act, at least 1.
-      mode: ``"min"`` if less is better, ``"max"`` if more is.
-      threshold: by how much a metric must be better than the best one.
+      schedule: the base to scale: a schedule, a function of the count or a number.
+      min_value: the floor of reductions.
+      max_value: the ceiling of raises. The base schedule itself may be outside these bounds.
+      factor: the factor of each reduction, and the divisor of each raise.
+      patience: the number of consecutive metrics that trigger a change; at least 1.
+      mode: ``"min"`` if lower is better, ``"max"`` if higher is better.
+      threshold: how much better than the best metric an improvement must be.
       threshold_mode: as for :func:`reduce_on_plateau`.
-      cooldown: the number of metrics after a reduction that are not looked at.
-      warmup: the number of metrics after a raise that are not looked at.
-      eps: a change by no more than this is not made.
-      window_size: how many of the last metrics are averaged, an integer; 1 for no smoothing.
-      reset_start: at the ``reset_start``-th reduction that leaves the value at ``min_value``, with
-        no raise between them, the scale becomes 1 again and the past is forgotten.
-      begin: the count from which on metrics are heard.
-      accumulation_size: how many metrics are averaged to one, before all else.
-      monitor: the keyword by which the metric comes to ``update``, as for
+      cooldown: the number of metrics to ignore after a reduction.
+      warmup: the number of metrics to ignore after a raise.
+      eps: changes by no more than this are skipped.
+      window_size: the number of recent metrics to average, an integer; 1 for no smoothing.
+      reset_start: after this many reductions that end at ``min_value``, with no raise in between,
+        the scale is reset to 1 and the memory is cleared.
+      begin: the count from which metrics are observed.
+      accumulation_size: the number of metrics to average into one, before any smoothing.
+      monitor: the keyword argument of ``update`` that carries the metric, as for
         :func:`reduce_on_plateau`.
 
     Returns:
       The schedule, an :class:`AdaptiveSchedule`.
 
     Raises:
-      TypeError: if the base is no schedule.
+      TypeError: if the base is not a schedule, function or number.
       ValueError: if a number is out of range.
 
     >>> import jaxlr
@@ -512,27 +516,27 @@ def greedy(
     >>> print(*values)
     0.10 0.20 0.20 0.20 0.10
 
-    Transformers acts one metric later; :func:`jaxlr.peers.transformers.GreedyLR` does as it does.
-    There the relative threshold is the signed one, and a metric that is NaN spoils the mean of the
-    window for ever; here it is no improvement, and does not enter.
+    Transformers acts one metric later; :func:`jaxlr.peers.transformers.GreedyLR` reproduces that.
+    Its relative threshold is ``"signed"``, and a NaN metric makes the mean of the window NaN
+    forever. Here a NaN counts as no improvement and stays out of the window.
 
     References:
       `GreedyLR: A Novel Adaptive Learning Rate Scheduler <https://arxiv.org/abs/2512.14527>`_,
       2025; ``transformers.optimization.GreedyLR``
     """
-    rests = memory.pause > 0
+    paused = memory.pause > 0
     recent, recorded, metric = _smoothed(memory.recent, memory.recorded, metric)
     improved = improves(metric, memory.best, threshold, mode, threshold_mode)
     good, bad = jnp.maximum(memory.streak, 0), jnp.minimum(memory.streak, 0)
-    streak = jnp.where(rests, 0, jnp.where(improved, good + 1, bad - 1))
+    streak = jnp.where(paused, 0, jnp.where(improved, good + 1, bad - 1))
     raises, reduces = streak >= patience, -streak >= patience
     bottom, top = _as_scale(min_value, base), _as_scale(max_value, base)
-    higher = _unless_tiny(scale, _raised(scale, factor, top), base, eps)
-    lower = _unless_tiny(scale, _reduced(scale, factor, bottom), base, eps)
+    higher = _apply_eps(scale, _raised(scale, factor, top), base, eps)
+    lower = _apply_eps(scale, _reduced(scale, factor, bottom), base, eps)
     at_bottom = jnp.where(reduces & (lower <= bottom), memory.at_bottom + 1, memory.at_bottom)
     resets = at_bottom >= reset_start
     after = Greedy(
-        best=jnp.where(improved & ~rests, metric, memory.best),
+        best=jnp.where(improved & ~paused, metric, memory.best),
         streak=jnp.where(raises | reduces, 0, streak),
         pause=jnp.maximum(memory.pause - 1, 0),
         at_bottom=jnp.where(raises, 0, at_bottom),
@@ -546,27 +550,30 @@ def greedy(
 
 
 def _as_scale(value: ArrayLike, base: jax.Array) -> jax.Array:
-    """The scale at which the base has a value; 0 where the base is not positive."""
+    """Returns the scale at which the base reaches a value; 0 if the base is not positive."""
     positive = base > 0.0
     return jnp.where(positive, value / jnp.where(positive, base, 1.0), 0.0)
 
 
 def _reduced(scale: jax.Array, factor: ArrayLike, bottom: jax.Array) -> jax.Array:
+    """Multiplies the scale by the factor, but not below ``bottom``."""
     return jnp.maximum(scale * factor, jnp.minimum(bottom, scale))
 
 
 def _raised(scale: jax.Array, factor: ArrayLike, top: jax.Array) -> jax.Array:
+    """Divides the scale by the factor, but not above ``top``."""
     return jnp.minimum(doubles.divide(scale, factor), jnp.maximum(top, scale))
 
 
-def _unless_tiny(scale: jax.Array, new: jax.Array, base: jax.Array, eps: ArrayLike) -> jax.Array:
+def _apply_eps(scale: jax.Array, new: jax.Array, base: jax.Array, eps: ArrayLike) -> jax.Array:
+    """Returns the new scale if it changes the value by more than ``eps``, else the old one."""
     return jnp.where(jnp.abs(base * new - base * scale) > eps, new, scale)
 
 
 def _smoothed(
     recent: jax.Array, recorded: jax.Array, metric: jax.Array
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Puts a metric at the end of a window; returns it, how much it holds and its mean."""
+    """Appends a metric to a window; returns the window, its size and its mean."""
     finite = jnp.isfinite(metric)
     recent = jnp.where(finite, jnp.concatenate([recent[1:], metric[None]]), recent)
     recorded = jnp.where(finite, jnp.minimum(recorded + 1, recent.size), recorded)

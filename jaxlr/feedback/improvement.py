@@ -1,4 +1,4 @@
-"""What makes a metric better than the best one: shared by all that watches one."""
+"""Decides whether a metric has improved on the best one so far."""
 
 from typing import Annotated, Literal
 
@@ -23,7 +23,7 @@ Threshold = Annotated[ArrayLike, Number("Threshold", "0 takes every improvement.
 
 
 def none_yet() -> jax.Array:
-    """The best metric before there is one: infinity, in either mode."""
+    """Returns the initial best metric: infinity, in either mode."""
     return jnp.asarray(np.inf, float_dtype())
 
 
@@ -36,18 +36,18 @@ def improves(
 ) -> jax.Array:
     """Tells whether a metric beats the best one by more than the threshold.
 
-    The first finite metric does; one that is not finite never does.
+    The first finite metric always does. A metric that is not finite never does.
     """
     metric = jnp.asarray(as_float(metric))
     threshold = as_float(threshold)
-    there_is_one = jnp.isfinite(best)
-    best = jnp.where(there_is_one, best, 0.0)
-    way = -1.0 if mode == "min" else 1.0
+    has_best = jnp.isfinite(best)
+    best = jnp.where(has_best, best, 0.0)
+    sign = -1.0 if mode == "min" else 1.0
     if threshold_mode == "abs":
-        bar = best + way * threshold
+        bar = best + sign * threshold
     elif threshold_mode == "rel":
-        bar = best * (1.0 + way * jnp.sign(best) * threshold)
+        bar = best * (1.0 + sign * jnp.sign(best) * threshold)
     else:
-        bar = best * (1.0 + way * threshold)
+        bar = best * (1.0 + sign * threshold)
     beats = metric < bar if mode == "min" else metric > bar
-    return jnp.isfinite(metric) & (beats | ~there_is_one)
+    return jnp.isfinite(metric) & (beats | ~has_best)

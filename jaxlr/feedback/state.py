@@ -1,9 +1,9 @@
-"""What schedules keep in the state of an optimizer: the current rate, and what a metric changes.
+"""Reads the current rate from an optimizer's state, and passes metrics to adaptive schedules.
 
-optax keeps it in several places, or not at all: ``inject_hyperparams`` stores the value that the
-last update used, beside a state of the schedule under the same name; a plain ``optax.adam(lr)``
-stores only a count. :func:`current_value` reads either. :func:`observe` hands a metric to an
-adaptive schedule between two updates.
+``optax.inject_hyperparams`` stores the value that the last update used, and the state of an
+adaptive schedule under the same name. A plain ``optax.adam(lr)`` stores only a count.
+:func:`current_value` handles both. :func:`observe` passes a metric to an adaptive schedule between
+two updates.
 """
 
 from collections.abc import Callable, Iterator
@@ -20,6 +20,8 @@ __all__ = ["current_value", "observe"]
 
 State = TypeVar("State")
 
+_PASS_A_PART = "Pass only the part of the state that you mean."
+
 _INJECTED = (optax.InjectHyperparamsState, optax.InjectStatefulHyperparamsState)
 
 
@@ -30,21 +32,20 @@ def current_value(
 ) -> jax.Array:
     """Returns the value of a hyperparameter that the last update used.
 
-    Before the first update it is the value that the first one will use.
+    Before the first update, it returns the value that the first update will use.
 
     Args:
-      state: the state of an optax optimizer, or anything that holds one: a chain, a dict, a
+      state: the state of an optax optimizer, or anything that contains one: a chain, a dict, a
         ``flax`` train state, ``nnx.Optimizer.opt_state``.
-      name: the hyperparameter, as the optimizer names it.
-      schedule: the schedule, where the optimizer was not made by ``optax.inject_hyperparams`` and
-        so its state holds only a count.
+      name: the name of the hyperparameter in the optimizer.
+      schedule: the schedule; needed only if the optimizer was not made by
+        ``optax.inject_hyperparams``, so that its state holds only a count.
 
     Returns:
-      The value, an array.
+      The value, as an array.
 
     Raises:
-      ValueError: if the state holds no such value, or several that differ in their place; it says
-        what to do instead.
+      ValueError: if the state contains no such value, or more than one.
 
     >>> import jax.numpy as jnp, jaxlr, optax
     >>> lr = jaxlr.linear_schedule(1.0, 0.0, transition_steps=4)
@@ -60,13 +61,13 @@ def current_value(
     """
     if schedule is not None:
         counts = [node.count for node in _find(state, optax.ScaleByScheduleState)]
-        count = _only(counts, "count of a schedule", "Hand over the part that has the one meant.")
+        count = _only(counts, "count of a schedule", _PASS_A_PART)
         return jnp.asarray(schedule(jnp.maximum(_plain(count) - 1, 0)))
     hyperparams = [node.hyperparams for node in _find(state, _INJECTED)]
     values = [found[name] for found in hyperparams if name in found]
     known = sorted({key for found in hyperparams for key in found})
     cure = (
-        f"It holds {', '.join(known)}; hand over the part that holds the one meant."
+        f"It holds {', '.join(known)}; pass only the part of the state that you mean."
         if known
         else "Give `schedule`, or make the optimizer by optax.inject_hyperparams."
     )
@@ -76,24 +77,24 @@ def current_value(
 def observe(
     state: State, schedule: AdaptiveSchedule, metric: ArrayLike, name: str = "learning_rate"
 ) -> State:
-    """Returns the state of an optimizer after its adaptive schedule has heard a metric.
+    """Returns an optimizer's state after its adaptive schedule has observed a metric.
 
-    It is for metrics that are known between two updates, such as the loss on the validation data
-    after an epoch; the next update uses the rate that follows. Give the schedule a ``monitor``
-    other than ``"value"`` if the optimizer gets the losses of the steps under that name.
+    Use it for metrics that become known between two updates, such as the validation loss after an
+    epoch; the next update uses the new rate. If you also pass the loss of every step to the
+    optimizer as ``value``, give the schedule another ``monitor``.
 
     Args:
-      state: the state of an optimizer made by ``optax.inject_hyperparams``, or anything that holds
-        one, as for :func:`current_value`.
+      state: the state of an optimizer made by ``optax.inject_hyperparams``, or anything that
+        contains one, as for :func:`current_value`.
       schedule: the schedule that the optimizer was made with.
-      metric: the metric, one number.
-      name: the hyperparameter that has the schedule.
+      metric: the metric, a single number.
+      name: the name of the hyperparameter that the schedule controls.
 
     Returns:
-      The state; all but the part of the schedule is as it was.
+      The state, in which only the state of the schedule has changed.
 
     Raises:
-      ValueError: if the state holds none of an adaptive schedule of that name, or several.
+      ValueError: if the state contains no adaptive schedule of that name, or more than one.
 
     >>> import jax.numpy as jnp, jaxlr, optax
     >>> lr = jaxlr.reduce_on_plateau(1.0, factor=0.5, patience=1, monitor="validation_loss")
@@ -101,7 +102,7 @@ def observe(
     >>> state = optimizer.init(jnp.zeros(2))
     >>> for validation_loss in [3.0, 3.0, 2.0]:
     ...     for batch in range(5):
-    ...         _, state = optimizer.update(jnp.ones(2), state, value=7.0)  # It is not heard.
+    ...         _, state = optimizer.update(jnp.ones(2), state, value=7.0)  # Ignored.
     ...     print(jaxlr.current_value(state))
     ...     state = jaxlr.observe(state, lr, validation_loss)
     1.0
@@ -115,8 +116,7 @@ def observe(
         )
 
     found = [node.hyperparams_states[name] for node in _find(state, _INJECTED) if mine(node)]
-    cure = "Hand over the part that has the one meant."
-    one = _only(found, f"state of an adaptive schedule for `{name}`", cure)
+    one = _only(found, f"state of an adaptive schedule for `{name}`", _PASS_A_PART)
     leaves, structure = jax.tree.flatten(one)
     plain = jax.tree.unflatten(jax.tree.structure(schedule.init()), leaves)
     heard = jax.tree.unflatten(structure, jax.tree.leaves(schedule.observe(plain, metric)))
@@ -126,7 +126,7 @@ def observe(
 
 
 def _find(tree: Any, kinds: Any) -> Iterator[Any]:
-    """All nodes of some types, the outer ones first."""
+    """Yields all nodes of the given types, outer ones first."""
     for node in jax.tree.leaves(tree, is_leaf=lambda x: isinstance(x, kinds)):
         if isinstance(node, kinds):
             yield node
@@ -134,12 +134,13 @@ def _find(tree: Any, kinds: Any) -> Iterator[Any]:
 
 
 def _only(found: list[Any], what: str, cure: str) -> Any:
+    """Returns the single item found, or raises an error."""
     if len(found) != 1:
         raise ValueError(f"`state` must hold one {what}, got {len(found)}. {cure}")
     return found[0]
 
 
 def _plain(value: Any) -> jax.Array:
-    """The array in a value that flax may have wrapped."""
+    """Returns the array in a value that flax may have wrapped."""
     (leaf,) = jax.tree.leaves(value)
     return jnp.asarray(leaf)

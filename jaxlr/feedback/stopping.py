@@ -1,4 +1,4 @@
-"""When to stop training: a small state machine that watches one metric.
+"""Early stopping: a small state machine that watches one metric.
 
 >>> import jaxlr
 >>> rule = jaxlr.early_stopping("validation_loss", patience=2)
@@ -8,10 +8,10 @@
 >>> float(watch.best), int(watch.stale), bool(rule.stops(watch))
 (1.0, 2, True)
 
-The state is a pytree of arrays and the rule a pytree of its numbers, so that both go through
-``jax.jit``, ``jax.lax.scan`` and ``jax.vmap``: many runs at once, each with a patience of its own.
-What to do when a rule stops, such as to go back to the best parameters, is left to the trainer:
-right after an improvement ``watch.stale`` is 0.
+The state is a pytree of arrays and the rule a pytree of its numbers. Both work with ``jax.jit``,
+``jax.lax.scan`` and ``jax.vmap``, so many runs can share one program, each with its own patience.
+The trainer decides what to do on stopping, such as restoring the best parameters: ``watch.stale``
+is 0 right after an improvement.
 """
 
 from collections.abc import Callable
@@ -34,14 +34,14 @@ _Values = Annotated[ArrayLike, Whole("Values", "Give a number of values.", least
 
 
 class Watch(NamedTuple):
-    """What an early stopping rule has seen; nothing changes it any more once it has stopped.
+    """The state of an early stopping rule; it no longer changes once the rule has stopped.
 
     Attributes:
-      seen: the number of values.
+      seen: the number of values seen.
       best: the best value; infinite before there is one.
-      stale: the number of values since the last improvement, or since the beginning. It is 0 right
-        after one. Where the rule has a baseline, an improvement must beat that too to count.
-      stopped: whether patience has been over.
+      stale: the number of values since the last improvement, or since the start; 0 right after an
+        improvement. If the rule has a baseline, only improvements that beat it count.
+      stopped: whether the rule has stopped.
     """
 
     seen: jax.Array
@@ -51,7 +51,7 @@ class Watch(NamedTuple):
 
 
 class EarlyStopping(Parametric):
-    """A rule when to stop, made by :func:`early_stopping`; a pytree of its numbers."""
+    """An early stopping rule, made by :func:`early_stopping`; a pytree of its numbers."""
 
     __slots__ = ()
     _arguments = ("watch", "value")
@@ -78,11 +78,12 @@ class EarlyStopping(Parametric):
         return jax.tree.map(lambda old, new: jnp.where(watch.stopped, old, new), watch, after)
 
     def stops(self, watch: Watch) -> jax.Array:
-        """Tells whether training is to stop; once it is, it stays so."""
+        """Tells whether training should stop; once True, it stays True."""
         return watch.stopped
 
 
 def _rule(function: Callable[Concatenate[Any, Any, P], Watch], /) -> Constructor[P, EarlyStopping]:
+    """Makes a family of early stopping rules from a function."""
     constructor: Any = constructor_of(function, EarlyStopping, None)
     return constructor
 
@@ -99,19 +100,20 @@ def early_stopping(
     baseline: Value | None = None,
     begin: _Values = 0,
 ) -> Watch:
-    """Stops training when a metric has not improved for some time.
+    """A rule that stops training when a metric has not improved for some time.
 
-    A value that is NaN or infinite is no improvement.
+    A value that is NaN or infinite is never an improvement.
 
     Args:
-      monitor: the name of the metric: for ``jaxlr.train.fit`` a column of the history of epochs,
+      monitor: the name of the metric. For ``jaxlr.train.fit`` it is a column of the epoch history,
         such as ``"loss"``, ``"validation_loss"`` or ``"validation_accuracy"``.
-      mode: ``"min"`` if less is better, ``"max"`` if more is.
-      patience: the number of values in a row without improvement at which to stop, at least 1.
-      min_delta: an improvement is a change by more than this.
-      baseline: a value to beat; None is any. An improvement that does not beat it, too, by more
-        than ``min_delta`` does not start the counting of ``patience`` anew.
-      begin: the number of values at the start that are not looked at.
+      mode: ``"min"`` if lower is better, ``"max"`` if higher is better.
+      patience: the number of consecutive values without improvement after which to stop; at least
+        1.
+      min_delta: the change that an improvement must exceed.
+      baseline: a value to beat, or None. An improvement that does not also beat the baseline by
+        more than ``min_delta`` does not reset ``patience``.
+      begin: the number of values at the start to ignore.
 
     Returns:
       The rule, with ``init()``, ``update(watch, value)`` and ``stops(watch)``.
@@ -131,8 +133,8 @@ def early_stopping(
     [1.  1.  0.5] [3 4 5] [ True  True False]
 
     References:
-      Prechelt, `Early Stopping - But When? <https://doi.org/10.1007/3-540-49430-8_3>`_, 1998; the
-      names are those of ``keras.callbacks.EarlyStopping``
+      Prechelt, `Early Stopping - But When? <https://doi.org/10.1007/3-540-49430-8_3>`_, 1998.
+      ``keras.callbacks.EarlyStopping`` uses the same names.
     """
     improved = proven = improves(value, watch.best, min_delta, mode, "abs")
     if baseline is not None:

@@ -8,9 +8,10 @@ import functools
 import inspect
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ParamSpec, TypeVar
+from types import MappingProxyType
+from typing import Annotated, Any, ParamSpec, TypeVar, overload
 
 import jax.numpy as jnp
 import numpy as np
@@ -31,6 +32,7 @@ __all__ = [
     "Period",
     "Rate",
     "Rates",
+    "Step",
     "Verbosity",
     "at_least",
     "constructor",
@@ -53,6 +55,16 @@ class _OfGroup:
 @dataclass(frozen=True)
 class _Rate(Number, _OfGroup):
     """A learning rate, or a momentum."""
+
+
+@dataclass(frozen=True)
+class _Rates(Number):
+    """A list of one or more numbers."""
+
+    def check(self, where: str, value: Any) -> None:
+        if np.size(value) == 0:
+            raise ValueError(f"{where} must have one number at least, got none.")
+        super().check(where, value)
 
 
 class _Function(Kind, _OfGroup):
@@ -82,7 +94,7 @@ class _Base(OneOrNumber, _OfGroup):
 Rate = Annotated[ArrayLike, _Rate("Rate")]
 """A learning rate, or a momentum: one number, where a peer may take a list for groups."""
 
-Rates = Annotated[Sequence[ArrayLike], Number("Rates", axes=1)]
+Rates = Annotated[Sequence[ArrayLike], _Rates("Rates", axes=1)]
 """A list of learning rates, one after another."""
 
 Period = Annotated[
@@ -106,6 +118,12 @@ Fractions = Annotated[
 Count = Annotated[int, Whole("Count", "Give a whole number, at least 1.", least=1.0)]
 """How many there are of something."""
 
+Step = Annotated[
+    ArrayLike,
+    Whole("Step", "For a part of the run, give the steps of that part.", least=0.0),
+]
+"""A step, counted from 0."""
+
 Metrics = Annotated[ArrayLike, Whole("Metrics", "Give a number of metrics.", least=0.0)]
 """How many metrics to wait."""
 
@@ -122,22 +140,49 @@ Base = Annotated[Callable[[ArrayLike], ArrayLike] | ArrayLike, _Base()]
 """What an adaptive schedule multiplies: a rate, a schedule, or a function of the count."""
 
 
-def constructor(function: Callable[P, R], /) -> Callable[P, R]:
+@overload
+def constructor(function: Callable[P, R], /) -> Callable[P, R]: ...
+@overload
+def constructor(
+    *, within: Mapping[str, str] = ..., elsewhere: Mapping[str, str] = ...
+) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+def constructor(
+    function: Any = None,
+    /,
+    *,
+    within: Mapping[str, str] = MappingProxyType({}),
+    elsewhere: Mapping[str, str] = MappingProxyType({}),
+) -> Any:
     """Makes a function check its arguments before it runs, as their annotations say.
 
     A list may be any ``Sequence``: the function gets it as a list. No argument is changed
     otherwise, and none that is traced is looked at. An error about an argument that comes from
     within, such as about boundaries out of order, gets the name of the constructor.
 
+    Args:
+      function: the function.
+      within: the arguments here by the names that they have in an error from within.
+      elsewhere: arguments of the peer that another constructor here takes, by name.
+
     Raises:
       TypeError: of the constructor that is made: for an argument of a wrong type, for one that is
         not known, and for one that is missing.
       ValueError: of the constructor that is made: for a number out of range, or an unknown choice.
     """
+    if function is None:
+        return functools.partial(_checked, within, elsewhere)
+    return _checked(within, elsewhere, function)
+
+
+def _checked(
+    within: Mapping[str, str], elsewhere: Mapping[str, str], function: Callable[..., Any]
+) -> Callable[..., Any]:
     name, signature, kinds = function.__name__, inspect.signature(function), kinds_of(function)
 
     @functools.wraps(function)
-    def construct(*args: P.args, **kwargs: P.kwargs) -> R:
+    def construct(*args: Any, **kwargs: Any) -> Any:
+        for key in elsewhere.keys() & kwargs.keys():
+            raise TypeError(f"{name}: `{key}` is for {elsewhere[key]}, a schedule of its own.")
         try:
             bound = signature.bind(*args, **kwargs)
         except TypeError as error:
@@ -153,7 +198,8 @@ def constructor(function: Callable[P, R], /) -> Callable[P, R]:
             about = re.fullmatch(r"(?:\w+: )?(`\w+.*)", str(error), re.DOTALL)
             if about is None:
                 raise
-            raise ValueError(f"{name}: {about[1]}") from None
+            told = re.sub(r"`(\w+)`", lambda word: f"`{within.get(word[1], word[1])}`", about[1])
+            raise ValueError(f"{name}: {told}") from None
 
     return construct
 
@@ -164,8 +210,7 @@ def renamed(construct: Callable[P, R], name: str) -> Callable[P, R]:
 
     @functools.wraps(inner)
     def function(*args: P.args, **kwargs: P.kwargs) -> R:
-        made: R = inner(*args, **kwargs)
-        return made
+        return construct(*args, **kwargs)
 
     function.__name__ = function.__qualname__ = name
     return constructor(function)
@@ -192,13 +237,14 @@ def _as_list(value: Any) -> Any:
 
 
 def require_one_more(values: Any, name: str, boundaries: Any, of: str) -> None:
-    """Refuses values that are not one more than their boundaries."""
-    given, bounds = np.shape(values)[-1], np.shape(boundaries)[-1]
-    if given != bounds + 1:
+    """Refuses boundaries that do not rise, and values that are not one more than they are."""
+    if len(values) != len(boundaries) + 1:
         raise ValueError(
-            f"`{name}` must be one more than `{of}`, got {given} and {bounds}. The first holds "
-            "before the first boundary."
+            f"`{name}` must be one more than `{of}`, got {len(values)} and {len(boundaries)}. The "
+            "first is in turn before the first boundary."
         )
+    if known(boundaries) and np.any(np.diff(np.asarray(boundaries)) < 0):
+        raise ValueError(f"`{of}` must be in increasing order, got {boundaries!r}.")
 
 
 def is_zero(value: Any) -> bool:

@@ -30,9 +30,9 @@ from jaxlr.peers.arguments import (
     constructor,
     whole,
 )
+from jaxlr.peers.phases import exponential
 from jaxlr.schedules import (
     constant_schedule,
-    exponential_decay,
     linear_schedule,
     piecewise_constant_values_schedule,
     polynomial_schedule,
@@ -71,7 +71,7 @@ def ExponentialParamScheduler(
     start_value: Rate, decay: NonNegative, num_updates: Period
 ) -> Schedule:
     """Multiplication by ``decay`` in all of training: :func:`jaxlr.exponential_decay`."""
-    return exponential_decay(start_value, num_updates, decay)
+    return exponential(start_value, num_updates, decay)
 
 
 @constructor

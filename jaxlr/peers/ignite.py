@@ -12,12 +12,14 @@ import itertools
 from collections.abc import Sequence
 from typing import Annotated, Any
 
+import jax
 import numpy as np
+from jax.typing import ArrayLike
 
 from jaxlr.compose import join_schedules, repeat_schedule, wrap
 from jaxlr.compose.wrapping import AnySchedule, Pieces
 from jaxlr.core.numbers import known, on_host
-from jaxlr.core.parameters import Kind, NonNegative, Number, Positive, Steps, Whole
+from jaxlr.core.parameters import Kind, NonNegative, Number, Positive, Whole
 from jaxlr.core.schedule import Schedule
 from jaxlr.feedback.adaptive import AdaptiveSchedule
 from jaxlr.peers import torch
@@ -29,10 +31,11 @@ from jaxlr.peers.arguments import (
     Rate,
     constructor,
     is_zero,
+    require_one_more,
 )
+from jaxlr.peers.phases import exponential
 from jaxlr.schedules import (
     cyclic_schedule,
-    exponential_decay,
     linear_schedule,
     multistep_decay,
     piecewise_curve_schedule,
@@ -77,6 +80,8 @@ class _Points(Kind):
         return milestones, values
 
 
+CycleSize = Annotated[ArrayLike, Whole("CycleSize", "Give a number of steps.", least=2.0)]
+Duration = Annotated[ArrayLike, Whole("Duration", "Give a number of steps.", least=0.0)]
 Points = Annotated[Sequence[tuple[Any, Any]], _Points()]
 
 
@@ -84,11 +89,11 @@ Points = Annotated[Sequence[tuple[Any, Any]], _Points()]
 def LinearCyclicalScheduler(
     start_value: Rate,
     end_value: Rate,
-    cycle_size: Period,
+    cycle_size: CycleSize,
     cycle_mult: Positive = 1.0,
     start_value_mult: Positive = 1.0,
     end_value_mult: Positive = 1.0,
-    warmup_duration: Steps = 0,
+    warmup_duration: Duration = 0,
     monotonic: bool = False,
 ) -> Schedule:
     """Lines from one value to another and back, again and again: :func:`jaxlr.cyclic_schedule`.
@@ -111,11 +116,11 @@ def LinearCyclicalScheduler(
 def CosineAnnealingScheduler(
     start_value: Rate,
     end_value: Rate,
-    cycle_size: Period,
+    cycle_size: CycleSize,
     cycle_mult: Positive = 1.0,
     start_value_mult: Positive = 1.0,
     end_value_mult: Positive = 1.0,
-    warmup_duration: Steps = 0,
+    warmup_duration: Duration = 0,
 ) -> Schedule:
     """Half cosine waves from one value to another, again and again: :func:`jaxlr.repeat_schedule`.
 
@@ -223,12 +228,9 @@ def PiecewiseLinear(milestones_values: Points) -> Schedule:
 @constructor
 def ConcatScheduler(schedulers: Pieces, durations: Lengths) -> Schedule:
     """One schedule after another, each from its own step 0: :func:`jaxlr.join_schedules`."""
-    if len(schedulers) != len(durations) + 1:
-        raise ValueError(
-            f"`durations` must be one fewer than `schedulers`, got {len(durations)} and "
-            f"{len(schedulers)}. The last goes on for ever."
-        )
-    return join_schedules(schedulers, list(itertools.accumulate(durations)))
+    boundaries = list(itertools.accumulate(durations))
+    require_one_more(schedulers, "schedulers", boundaries, "durations")
+    return join_schedules(schedulers, boundaries)
 
 
 @constructor
@@ -243,7 +245,11 @@ def create_lr_scheduler_with_warmup(
     The line ends at step ``warmup_duration - 1``, at the first value of the schedule if no other is
     given; that step is then the first of the schedule too. Its values must be known.
     """
-    first = np.asarray(lr_scheduler(0))
+    with jax.ensure_compile_time_eval():
+        first = lr_scheduler(0)
+    if not known(first):
+        raise ValueError("`lr_scheduler` must have values that are known, and not traced ones.")
+    first = np.asarray(first)
     end = first if warmup_end_value is None else warmup_end_value
     shared = bool(np.isclose(end, first, rtol=1e-6, atol=0.0))
     warmup = linear_schedule(warmup_start_value, end, warmup_duration - 1)
@@ -299,7 +305,7 @@ def ReduceLROnPlateauScheduler(
 @constructor
 def ExpStateScheduler(initial_value: Rate, gamma: NonNegative) -> Schedule:
     """Multiplication by ``gamma`` at every step: :func:`jaxlr.exponential_decay`."""
-    return exponential_decay(initial_value, 1, gamma)
+    return exponential(initial_value, 1, gamma)
 
 
 @constructor

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from jaxlr.core.parameters import NonNegative, Positive, Steps, Value
+from jaxlr.core.parameters import Fraction, NonNegative, Positive, Steps, Value
 from jaxlr.core.schedule import Schedule
 from jaxlr.feedback.adaptive import AdaptiveSchedule, reduce_on_plateau
 from jaxlr.feedback.stopping import EarlyStopping as Rule
@@ -34,11 +34,11 @@ from jaxlr.peers.arguments import (
     constructor,
     require_one_more,
 )
+from jaxlr.peers.phases import exponential
 from jaxlr.schedules import (
     cosine_decay_schedule,
     cosine_restarts_schedule,
     cyclic_polynomial_schedule,
-    exponential_decay,
     inverse_time_decay,
     piecewise_constant_values_schedule,
     polynomial_schedule,
@@ -70,7 +70,7 @@ def ExponentialDecay(
     name: Label = None,
 ) -> Schedule:
     """Multiplication by ``decay_rate`` every ``decay_steps``: :func:`jaxlr.exponential_decay`."""
-    return exponential_decay(initial_learning_rate, decay_steps, decay_rate, staircase=staircase)
+    return exponential(initial_learning_rate, decay_steps, decay_rate, staircase=staircase)
 
 
 @constructor
@@ -188,11 +188,11 @@ def _takes(function: Any, arguments: int) -> bool:
     return True
 
 
-@constructor
+@constructor(within={"min_value": "min_lr"})
 def ReduceLROnPlateau(
     learning_rate: Base,
     monitor: str = "val_loss",
-    factor: NonNegative = 0.1,
+    factor: Fraction = 0.1,
     patience: Metrics = 10,
     verbose: Verbosity = 0,
     mode: Mode = "auto",

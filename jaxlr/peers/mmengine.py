@@ -26,7 +26,7 @@ from typing import Any, Literal
 
 from jaxlr.compose import join_schedules
 from jaxlr.core.numbers import on_host
-from jaxlr.core.parameters import Fraction, NonNegative, Positive, Steps, Value
+from jaxlr.core.parameters import Fraction, NonNegative, Positive, Value
 from jaxlr.core.schedule import Schedule
 from jaxlr.feedback.adaptive import AdaptiveSchedule
 from jaxlr.peers import torch
@@ -37,15 +37,15 @@ from jaxlr.peers.arguments import (
     Period,
     Rate,
     Rates,
+    Step,
     constructor,
     is_zero,
     renamed,
 )
-from jaxlr.peers.phases import held
+from jaxlr.peers.phases import exponential, held
 from jaxlr.schedules import (
     constant_schedule,
     cosine_decay_schedule,
-    exponential_decay,
     linear_schedule,
     multistep_decay,
     piecewise_constant_values_schedule,
@@ -82,8 +82,8 @@ def StepLR(
     lr: Rate,
     step_size: Period,
     gamma: NonNegative = 0.1,
-    begin: Steps = 0,
-    end: Steps | None = None,
+    begin: Step = 0,
+    end: Step | None = None,
 ) -> Schedule:
     """Multiplication by ``gamma`` at every ``step_size``-th step: :func:`jaxlr.step_decay`."""
     return _window(lr, step_decay(lr, step_size, gamma), begin, end)
@@ -94,8 +94,8 @@ def MultiStepLR(
     lr: Rate,
     milestones: Lengths,
     gamma: NonNegative = 0.1,
-    begin: Steps = 0,
-    end: Steps | None = None,
+    begin: Step = 0,
+    end: Step | None = None,
 ) -> Schedule:
     """Multiplication by ``gamma`` at each milestone: :func:`jaxlr.multistep_decay`."""
     return _window(lr, multistep_decay(lr, milestones, gamma), begin, end)
@@ -103,14 +103,14 @@ def MultiStepLR(
 
 @constructor
 def ExponentialLR(
-    lr: Rate, gamma: NonNegative, begin: Steps = 0, end: Steps | None = None
+    lr: Rate, gamma: NonNegative, begin: Step = 0, end: Step | None = None
 ) -> Schedule:
     """Multiplication by ``gamma`` at every step: :func:`jaxlr.exponential_decay`."""
-    return _window(lr, exponential_decay(lr, 1, gamma), begin, end)
+    return _window(lr, exponential(lr, 1, gamma), begin, end)
 
 
 @constructor
-def ConstantLR(lr: Rate, factor: Value = 1.0 / 3.0, *, begin: Steps = 0, end: Steps) -> Schedule:
+def ConstantLR(lr: Rate, factor: Value = 1.0 / 3.0, *, begin: Step = 0, end: Step) -> Schedule:
     """``factor * lr`` up to step ``end - 2``, then ``lr``: it is not constant."""
     steps = _length(begin, end)
     return _window(lr, piecewise_constant_values_schedule([steps], [lr * factor, lr]), begin)
@@ -122,8 +122,8 @@ def LinearLR(
     start_factor: Value = 1.0 / 3.0,
     end_factor: Value = 1.0,
     *,
-    begin: Steps = 0,
-    end: Steps,
+    begin: Step = 0,
+    end: Step,
 ) -> Schedule:
     """A line between two multiples of ``lr``: :func:`jaxlr.linear_schedule`."""
     steps = _length(begin, end)
@@ -136,8 +136,8 @@ def PolyLR(
     eta_min: Rate = 0.0,
     power: NonNegative = 1.0,
     *,
-    begin: Steps = 0,
-    end: Steps,
+    begin: Step = 0,
+    end: Step,
 ) -> Schedule:
     """A power of the time that remains: :func:`jaxlr.polynomial_schedule`."""
     return _window(lr, polynomial_schedule(lr, eta_min, power, _length(begin, end)), begin)
@@ -148,8 +148,8 @@ def CosineAnnealingLR(
     lr: Rate,
     T_max: Period | None = None,
     eta_min: Rate | None = None,
-    begin: Steps = 0,
-    end: Steps | None = None,
+    begin: Step = 0,
+    end: Step | None = None,
     eta_min_ratio: Value | None = None,
     periodic: bool = False,
 ) -> Schedule:
@@ -174,8 +174,8 @@ def CosineRestartLR(
     restart_weights: Rates = (1,),
     eta_min: Rate | None = None,
     eta_min_ratio: Value | None = None,
-    begin: Steps = 0,
-    end: Steps | None = None,
+    begin: Step = 0,
+    end: Step | None = None,
 ) -> Schedule:
     """Half cosine waves of given lengths, from given multiples of ``lr``.
 
@@ -208,8 +208,8 @@ def OneCycleLR(
     div_factor: Positive = 25.0,
     final_div_factor: Positive = 1e4,
     three_phase: bool = False,
-    begin: Steps = 0,
-    end: Steps | None = None,
+    begin: Step = 0,
+    end: Step | None = None,
 ) -> Schedule:
     """Up to ``eta_max`` and down to nearly nothing, as :func:`jaxlr.peers.torch.OneCycleLR`.
 
@@ -228,19 +228,19 @@ def OneCycleLR(
     return _window(eta_max / div_factor, cycle, begin)
 
 
-@constructor
+@constructor(within={"min_lr": "min_value"})
 def ReduceOnPlateauLR(
     lr: Base,
     monitor: str = "loss",
     rule: Literal["less", "greater"] = "less",
-    factor: NonNegative = 0.1,
+    factor: Fraction = 0.1,
     patience: Metrics = 10,
     threshold: NonNegative = 1e-4,
     threshold_rule: Literal["rel", "abs"] = "rel",
     cooldown: Metrics = 0,
     min_value: Rate = 0.0,
     eps: NonNegative = 1e-8,
-    begin: Steps = 0,
+    begin: Step = 0,
 ) -> AdaptiveSchedule:
     """A factor for each time that a metric has stalled: :func:`jaxlr.reduce_on_plateau`.
 

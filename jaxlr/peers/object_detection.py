@@ -12,7 +12,7 @@ from typing import Any
 from jaxlr import schedules
 from jaxlr.compose import clip_schedule, join_schedules
 from jaxlr.core.numbers import on_host
-from jaxlr.core.parameters import NonNegative, Steps
+from jaxlr.core.parameters import Positive, Steps
 from jaxlr.core.schedule import Schedule
 from jaxlr.peers.arguments import (
     Lengths,
@@ -36,7 +36,7 @@ __all__ = ["cosine_decay_with_warmup", "exponential_decay_with_burnin", "manual_
 def exponential_decay_with_burnin(
     learning_rate_base: Rate,
     learning_rate_decay_steps: Period,
-    learning_rate_decay_factor: NonNegative,
+    learning_rate_decay_factor: Positive,
     burnin_learning_rate: Rate = 0.0,
     burnin_steps: Steps = 0,
     min_learning_rate: Rate = 0.0,

@@ -24,9 +24,8 @@ from jaxlr.peers.arguments import (
     constructor,
     require_one_more,
 )
-from jaxlr.peers.phases import one_cycle
+from jaxlr.peers.phases import exponential, one_cycle
 from jaxlr.schedules import (
-    exponential_decay,
     inverse_time_decay,
     linear_schedule,
     multistep_decay,
@@ -79,7 +78,7 @@ def PiecewiseDecay(boundaries: Lengths, values: Rates) -> Schedule:
 @constructor
 def ExponentialDecay(learning_rate: Rate, gamma: NonNegative) -> Schedule:
     """Multiplication by ``gamma`` at every step: :func:`jaxlr.exponential_decay`."""
-    return exponential_decay(learning_rate, 1, gamma)
+    return exponential(learning_rate, 1, gamma)
 
 
 @constructor
@@ -207,11 +206,11 @@ def CyclicLR(
     )
 
 
-@constructor
+@constructor(within={"min_value": "min_lr"})
 def ReduceOnPlateau(
     learning_rate: Base,
     mode: Literal["min", "max"] = "min",
-    factor: NonNegative = 0.1,
+    factor: Fraction = 0.1,
     patience: Metrics = 10,
     threshold: NonNegative = 1e-4,
     threshold_mode: Literal["rel", "abs"] = "rel",

@@ -1,4 +1,4 @@
-"""Phases that follow one another as several peers have them: one-cycles, and values that hold."""
+"""What several peers have in common: one-cycles, values that hold, decays to 0 at once."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,9 +8,15 @@ import numpy as np
 from jaxlr.compose import join_schedules, shift_schedule
 from jaxlr.core.numbers import known, on_host
 from jaxlr.core.schedule import Schedule
-from jaxlr.schedules import constant_schedule, piecewise_curve_schedule
+from jaxlr.peers.arguments import is_zero
+from jaxlr.schedules import (
+    constant_schedule,
+    exponential_decay,
+    piecewise_constant_values_schedule,
+    piecewise_curve_schedule,
+)
 
-__all__ = ["fits_one_cycle", "held", "one_cycle"]
+__all__ = ["exponential", "fits_one_cycle", "held", "one_cycle"]
 
 
 def held(schedule: Schedule, last: Any) -> Schedule:
@@ -19,6 +25,13 @@ def held(schedule: Schedule, last: Any) -> Schedule:
     # A number of the host leaves the rates in the schedule in double precision.
     end = constant_schedule(np.asarray(value) if known(value) else value)
     return join_schedules([schedule, end], [last + 1])
+
+
+def exponential(start: Any, steps: Any, rate: Any, staircase: bool = False) -> Schedule:
+    """:func:`jaxlr.exponential_decay`, which with a rate of 0 jumps to 0, as the peers do."""
+    if is_zero(rate):
+        return piecewise_constant_values_schedule([steps if staircase else 1], [start, 0.0])
+    return exponential_decay(start, steps, rate, staircase=staircase)
 
 
 def fits_one_cycle(total_steps: Any, pct_start: Any, three_phase: bool) -> bool:

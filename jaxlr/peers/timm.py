@@ -26,7 +26,7 @@ from jax.typing import ArrayLike
 from jaxlr import curves
 from jaxlr.compose import clip_schedule, join_schedules, with_noise, with_warmup
 from jaxlr.core.numbers import on_host
-from jaxlr.core.parameters import Kind, NonNegative, Positive, Steps, Value, Whole
+from jaxlr.core.parameters import Fraction, Kind, NonNegative, Positive, Steps, Value, Whole
 from jaxlr.core.schedule import Schedule
 from jaxlr.curves import Curve, Progress
 from jaxlr.feedback.adaptive import AdaptiveSchedule
@@ -280,10 +280,10 @@ def WSDLRScheduler(
     return _noisy(schedule, noise_range_t, noise_pct, noise_std, noise_seed)
 
 
-@constructor
+@constructor(within={"min_value": "lr_min"})
 def PlateauLRScheduler(
     lr: Rate,
-    decay_rate: NonNegative = 0.1,
+    decay_rate: Fraction = 0.1,
     patience_t: Metrics = 10,
     threshold: NonNegative = 1e-4,
     cooldown_t: Metrics = 0,

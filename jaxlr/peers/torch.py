@@ -31,12 +31,12 @@ from jaxlr.peers.arguments import (
     Rate,
     constructor,
     is_zero,
+    require_one_more,
 )
-from jaxlr.peers.phases import fits_one_cycle, one_cycle
+from jaxlr.peers.phases import exponential, fits_one_cycle, one_cycle
 from jaxlr.schedules import (
     cosine_restarts_schedule,
     cyclic_schedule,
-    exponential_decay,
     linear_schedule,
     multistep_decay,
     onecycle_schedule,
@@ -74,6 +74,9 @@ ScaleMode = Literal["cycle", "iterations"]
 
 CURVES = {"cos": "cosine", "linear": "linear"}
 """The curve of each ``anneal_strategy``."""
+
+_MOMENTUM = ("cycle_momentum", "base_momentum", "max_momentum")
+"""What PyTorch takes for the momentum, in the constructors of schedules of the rate."""
 
 
 @constructor
@@ -131,7 +134,7 @@ def LinearLR(
 @constructor
 def ExponentialLR(lr: Rate, gamma: NonNegative) -> Schedule:
     """Multiplication by ``gamma`` at every step: :func:`jaxlr.exponential_decay`."""
-    return exponential_decay(lr, 1, gamma)
+    return exponential(lr, 1, gamma)
 
 
 @constructor
@@ -172,14 +175,14 @@ def _rising_waves(top: ArrayLike, length: Any, growth: Any) -> Schedule:
     if growth == 1:
         return repeat_schedule(transition_schedule(0.0, top, length, "cosine"), length)
     begin, waves, begins = 0, [], []
-    while begin < 2**31:
+    while begin < 2**31 and length >= 1:
         waves.append(transition_schedule(0.0, top, length, "cosine"))
         begins.append(begin)
         begin, length = begin + length, length * growth
     return join_schedules(waves, begins[1:])
 
 
-@constructor
+@constructor(elsewhere=dict.fromkeys(_MOMENTUM, "OneCycleMomentum"))
 def OneCycleLR(
     max_lr: Rate,
     total_steps: Period | None = None,
@@ -237,7 +240,7 @@ def _steps_of(total_steps: Any, epochs: Any, steps_per_epoch: Any) -> Any:
     return epochs * steps_per_epoch
 
 
-@constructor
+@constructor(elsewhere=dict.fromkeys(_MOMENTUM, "CyclicMomentum"))
 def CyclicLR(
     base_lr: Rate,
     max_lr: Rate,
@@ -307,6 +310,7 @@ def SWALR(
 @constructor
 def SequentialLR(schedulers: Pieces, milestones: Lengths) -> Schedule:
     """One schedule after another, each from its own step 0: :func:`jaxlr.join_schedules`."""
+    require_one_more(schedulers, "schedulers", milestones, "milestones")
     return join_schedules(schedulers, milestones)
 
 
@@ -324,11 +328,11 @@ def ChainedScheduler(schedulers: Pieces, lr: Rate) -> Schedule:
     return functools.reduce(lambda product, schedule: product * (schedule * (1.0 / lr)), chain)
 
 
-@constructor
+@constructor(within={"min_value": "min_lr"})
 def ReduceLROnPlateau(
     lr: Base,
     mode: Literal["min", "max"] = "min",
-    factor: NonNegative = 0.1,
+    factor: Fraction = 0.1,
     patience: Metrics = 10,
     threshold: NonNegative = 1e-4,
     threshold_mode: Literal["rel", "abs"] = "rel",

@@ -21,7 +21,7 @@ import numpy as np
 from jaxlr import curves
 from jaxlr.compose import clip_schedule, join_schedules, shift_schedule
 from jaxlr.core.numbers import on_host
-from jaxlr.core.parameters import NonNegative, Positive, Size, Steps, Value
+from jaxlr.core.parameters import Fraction, NonNegative, Positive, Size, Steps, Value
 from jaxlr.core.schedule import Schedule
 from jaxlr.feedback.adaptive import AdaptiveSchedule, greedy
 from jaxlr.peers import torch
@@ -217,7 +217,7 @@ _DECAYS: dict[str, curves.Shape] = {
 }
 
 
-@constructor
+@constructor(within={"stable_steps": "num_stable_steps"})
 def get_wsd_schedule(
     lr: Rate,
     num_warmup_steps: Steps,
@@ -325,11 +325,11 @@ def get_scheduler(
     return function(lr, **given, **(scheduler_specific_kwargs or {}))
 
 
-@constructor
+@constructor(within={"min_value": "min_lr"})
 def GreedyLR(
     lr: Base,
     mode: Literal["min", "max"] = "min",
-    factor: NonNegative = 0.95,
+    factor: Fraction = 0.95,
     patience: Metrics = 10,
     threshold: NonNegative = 1e-6,
     threshold_mode: Literal["rel", "abs"] = "abs",

@@ -1,16 +1,17 @@
 """Pictures of schedules and of training runs, for notebooks, files and a plain terminal.
 
-Every schedule and every batch draws itself, over its own length if no other is given:
+Schedules and batches draw themselves. So do the results of training:
 
 >>> import jaxlr
->>> axes = jaxlr.plot.plot_schedules(jaxlr.cosine_decay_schedule(0.1, 100))
->>> axes.get_xlabel()
-'step'
+>>> axes = jaxlr.cosine_decay_schedule(0.1, decay_steps=100).plot()
+>>> axes = jaxlr.step_decay(0.1, step_size=20).plot(ax=axes, label="steps")
+>>> len(axes.get_lines())
+2
 
-``lr.plot()`` is the same. All pictures are matplotlib's (``pip install "jaxlr[plot]"``). A notebook
-shows them, ``matplotlib.pyplot.show()`` opens a window, :func:`save` writes a file. They are made
-of :class:`matplotlib.axes.Axes`, so titles, limits and scales can be changed afterwards.
-:func:`text_plot` needs neither matplotlib nor a screen.
+Pictures need matplotlib (``pip install "jaxlr[plot]"``), but no screen. A notebook shows them,
+``matplotlib.pyplot.show()`` opens a window, :func:`save` writes a file. Every function returns
+matplotlib's axes, so that titles, limits and scales can still be changed.
+:func:`text_plot` draws with characters, and needs neither.
 """
 
 from jaxlr.plot.figures import figure, save

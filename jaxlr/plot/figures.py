@@ -16,17 +16,16 @@ __all__ = ["COLOURS", "add_legend", "colour_map", "figure", "new_axes", "save", 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 """Colours that people with any kind of colour blindness tell apart (Okabe and Ito)."""
 
-_DASHES = ("-", "--", "-.", ":")
+_DASHES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (8, 2, 1, 2, 1, 2)))
 
 
 def figure(panels: int = 1) -> "Figure":
-    """Returns an empty figure that belongs to no window, with so many panels.
+    """Returns an empty figure that pyplot does not know, to draw pictures for files on.
 
-    It needs no screen, and nothing keeps it once it is no longer used: draw many pictures for files
-    with it.
+    Nothing shows it, and nothing keeps it: a program may draw thousands.
 
     Args:
-      panels: the number of panels, which are ``figure.axes``.
+      panels: the number of panels; they are the ``axes`` of the figure.
 
     Raises:
       ImportError: if there is no matplotlib; it names the cure.
@@ -44,7 +43,7 @@ def figure(panels: int = 1) -> "Figure":
 
 
 def new_axes(panels: int = 1) -> "list[Axes]":
-    """The panels of a new figure of pyplot, which notebooks and ``pyplot.show`` show."""
+    """The panels of a new figure that notebooks and ``pyplot.show()`` show."""
     try:
         from matplotlib import pyplot
     except ImportError as error:
@@ -83,12 +82,12 @@ def save(
         raise ValueError(f"`path` must have an ending, such as '.png', got {os.fspath(path)!r}.")
     first: Any = picture[0] if isinstance(picture, Sequence) else picture
     with write_whole(path, "wb") as stream:
-        # What belongs to a panel or a part of a figure leads to the whole of it.
+        # Axes may be in a part of a figure; the figure of that is the whole.
         first.figure.figure.savefig(stream, format=kind, dpi=dpi)
 
 
 def style(index: int) -> dict[str, Any]:
-    """The colour and the dashes of one line; 28 differ."""
+    """The colour and the dashes of one line; 35 differ."""
     return {
         "color": COLOURS[index % len(COLOURS)],
         "linestyle": _DASHES[index % len(_DASHES)],

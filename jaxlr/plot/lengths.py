@@ -47,12 +47,11 @@ def length_to_draw(schedule: Callable[[ArrayLike], ArrayLike]) -> int:
     """
     members = list(schedule) if isinstance(schedule, Batch) else [schedule]
     lengths: list[list[Any]] = [list(_lengths(member)) for member in members]
-    has_functions = any(None in of_member for of_member in lengths)
-    longest = (
-        0.0 if has_functions else max((max(each, default=0.0) for each in lengths), default=0.0)
-    )
+    if any(None in each for each in lengths):
+        return _length_by_values(schedule, has_functions=True)
+    longest = max(max(each, default=0.0) for each in lengths)
     if longest == 0.0:
-        return _length_by_values(schedule, has_functions)
+        return _length_by_values(schedule, has_functions=False)
     end = _end(schedule, 2.0 * max(map(sum, lengths)), tolerance=0.0)
     if end is None:
         settled = _end(schedule, 10.0 * longest, tolerance=0.01)
@@ -61,7 +60,7 @@ def length_to_draw(schedule: Callable[[ArrayLike], ArrayLike]) -> int:
 
 
 def _length_by_values(schedule: Any, has_functions: bool) -> int:
-    """The length of what tells no numbers of steps."""
+    """The length of a schedule whose parameters do not tell it."""
     end, settled, half = (_end(schedule, _MOST_COUNTS, share) for share in (0.0, 0.01, 0.5))
     if settled is None or half is None:
         if has_functions:
@@ -75,7 +74,7 @@ def _length_by_values(schedule: Any, has_functions: bool) -> int:
 
 
 def _lengths(value: Any, kind: Any = None) -> Iterator[float | None]:
-    """All numbers of steps within a schedule; None for a function, which does not tell."""
+    """All numbers of steps within a schedule, and None for each plain function."""
     if isinstance(value, Parametric):
         for name, item in value.params.items():
             yield from _lengths(item, value.family.kinds[name])
@@ -92,9 +91,9 @@ def _lengths(value: Any, kind: Any = None) -> Iterator[float | None]:
 
 
 def _end(schedule: Any, limit: float, tolerance: float) -> int | None:
-    """The count from which a schedule stays at its last value before ``limit``; None if nowhere.
+    """The first count from which a schedule keeps the value it has at ``limit``, or None.
 
-    ``tolerance`` is a share of its range.
+    ``tolerance`` says how near is the same, as a share of the range of its values.
     """
     first, last = 0, _whole(limit)
     while True:
@@ -109,7 +108,7 @@ def _end(schedule: Any, limit: float, tolerance: float) -> int | None:
         if not away.size:
             return first
         if first == 0 and counts[away[-1]] > 0.9 * last:
-            return None  # It is the limit that ends it.
+            return None  # It is still on its way there.
         first, last = counts[away[-1]], counts[away[-1] + 1]
         if last - first <= 1:
             return int(last)

@@ -51,8 +51,9 @@ def plot_history(
         ax.plot(steps["step"], values, color="0.8", linewidth=0.8, label="each step")
         window = max(1, min(per_epoch, len(values) // 20))
         smooth = np.convolve(values, np.full(window, 1 / window), mode="valid")
+        middles = steps["step"][window - 1 :] - (window - 1) / 2
         label = f"mean of {window} steps{note}"
-        ax.plot(steps["step"][window - 1 :], smooth, color=COLOURS[0], label=label)
+        ax.plot(middles, smooth, color=COLOURS[0], label=label)
         if f"validation_{name}" in epochs:
             ends = np.asarray(epochs["epoch"]) * per_epoch
             label = "validation, without smoothing" if smoothed else "validation"

@@ -27,8 +27,35 @@ map from there to schedules: :func:`sample` takes random, Latin hypercube, Sobol
 :func:`grid_design` a lattice. :func:`suggest` lets Optuna choose.
 """
 
-from jaxlr.search.defaults import *
-from jaxlr.search.designs import *
-from jaxlr.search.distributions import *
-from jaxlr.search.spaces import *
-from jaxlr.search.trials import *
+from jaxlr.search.defaults import default_space, random_schedules, typical_schedules
+from jaxlr.search.designs import Method, grid_design, sample
+from jaxlr.search.distributions import (
+    choice,
+    distribution,
+    integer,
+    log_integer,
+    log_uniform,
+    uniform,
+)
+from jaxlr.search.spaces import Distribution, Space, parse_space, space
+from jaxlr.search.trials import suggest
+
+__all__ = [
+    "Distribution",
+    "Method",
+    "Space",
+    "choice",
+    "default_space",
+    "distribution",
+    "grid_design",
+    "integer",
+    "log_integer",
+    "log_uniform",
+    "parse_space",
+    "random_schedules",
+    "sample",
+    "space",
+    "suggest",
+    "typical_schedules",
+    "uniform",
+]

@@ -15,8 +15,6 @@ from jaxlr.search.distributions import choice, log_uniform, uniform
 from jaxlr.search.drawing import design
 from jaxlr.search.spaces import Space
 
-__all__ = ["default_space", "random_schedules", "typical_schedules"]
-
 # A family has one text for each of its variants: every switch, every mode, arguments left out and
 # given. The gallery draws a curve for each text, and the laws are tested on a schedule of each.
 #
@@ -24,7 +22,7 @@ __all__ = ["default_space", "random_schedules", "typical_schedules"]
 # log-uniform from a hundredth of the peak; and `floor`, which is uniform up to that hundredth. Values
 # must stay between 0 and `peak` at all of these steps, even where training is one step long.
 _TEXTS = [
-    "add_schedules([cosine_decay_schedule(log_uniform(peak / 100, peak / 2), total_steps), floor, linear_schedule(0, log_uniform(peak / 100, peak / 4), total_steps)])",
+    "add_schedules([cosine_decay_schedule(log_uniform(peak / 10, peak / 2), total_steps), floor, linear_schedule(0, log_uniform(peak / 100, peak / 4), total_steps)])",
     "chebyshev_schedule(log_uniform(peak / 100, peak / 10), log_uniform(peak / 10, peak), choice([2, 4, 8, 16, 32]))",
     "clip_schedule(exponential_decay(top, total_steps, log_uniform(0.001, 0.1)), floor)",
     "clip_schedule(linear_schedule(0, top, total_steps), max_value=log_uniform(peak / 10, peak))",
@@ -130,13 +128,13 @@ _TEXTS = [
     "window_schedule(cosine_decay_schedule(top, total_steps), integer(0, total_steps // 4), integer(total_steps // 2, total_steps), floor, 'absolute')",
     "with_cooldown(inverse_sqrt_schedule(top, 1 + total_steps // 10), integer(total_steps // 2, 3 * total_steps // 4), total_steps // 4, floor)",
     "with_cooldown(inverse_sqrt_schedule(top, 1 + total_steps // 10), integer(total_steps // 2, 3 * total_steps // 4), total_steps // 4, floor, 'one_minus_sqrt')",
-    "with_noise(cosine_decay_schedule(log_uniform(peak / 100, peak / 2), total_steps), uniform(0.1, 0.5), integer(0, 1000), noise_begin=integer(0, total_steps // 4), noise_end=integer(total_steps // 2, total_steps))",
-    "with_noise(constant_schedule(log_uniform(peak / 100, peak / 2)), uniform(0.1, 0.5), integer(0, 1000), 'uniform')",
+    "with_noise(cosine_decay_schedule(log_uniform(peak / 10, peak / 2), total_steps), uniform(0.1, 0.5), integer(0, 1000), noise_begin=integer(0, total_steps // 4), noise_end=integer(total_steps // 2, total_steps))",
+    "with_noise(constant_schedule(log_uniform(peak / 10, peak / 2)), uniform(0.1, 0.5), integer(0, 1000), 'uniform')",
     "with_warmup(cosine_decay_schedule(top, 4 * total_steps // 5), integer(0, total_steps // 5), floor)",
     "with_warmup(inverse_sqrt_schedule(top, 1 + total_steps // 10), integer(0, total_steps // 5), floor, 'cosine', 'overlay')",
     "with_warmup(exponential_decay(top, total_steps, log_uniform(0.001, 1)), integer(0, total_steps // 5), floor, mode='multiply')",
     "wsds_schedule(0, top, integer(0, total_steps // 20), [1 + total_steps // 3, 1 + total_steps // 3, 1 + total_steps // 3], integer(0, total_steps // 10), floor)",
-    "wsds_schedule(0, [top, log_uniform(peak / 100, peak / 2)], integer(0, total_steps // 10), [1 + total_steps // 2, 1 + total_steps // 2], [integer(0, total_steps // 10), integer(0, total_steps // 4)], [floor, floor], decay_curve='one_minus_sqrt')",
+    "wsds_schedule(0, [top, log_uniform(peak / 10, peak)], integer(0, total_steps // 10), [1 + total_steps // 2, 1 + total_steps // 2], [integer(0, total_steps // 10), integer(0, total_steps // 4)], [floor, floor], decay_curve='one_minus_sqrt')",
 ]
 
 DEFAULT_SPACES: dict[str, list[str]] = {}
@@ -201,8 +199,8 @@ def typical_schedules(family: str, total_steps: int, peak: float) -> list[Schedu
       peak: the largest value.
 
     Returns:
-      The schedules. They reach ``peak`` where their family lets them. Every other number is drawn
-      from the middle half of its distribution in :func:`default_space`.
+      The schedules. They reach ``peak`` where their family lets them. Every other number is from
+      the middle half of its distribution in :func:`default_space`, and rounded to three digits.
 
     Raises:
       ValueError: if there is no default space for the family, as for one of your own.
@@ -213,10 +211,18 @@ def typical_schedules(family: str, total_steps: int, peak: float) -> list[Schedu
     linear_schedule(init_value=1.0, end_value=0.00375, transition_steps=84, transition_begin=0)
     linear_schedule(init_value=1.0, end_value=0.00375, transition_steps=42, transition_begin=25)
     """
-    return [
+    members = (
         design(variant, lambda dimensions: _middle(dimensions)[None])[0]
         for variant in _variants(family, total_steps, peak, top=peak)
-    ]
+    )
+    return [jax.tree.map(_rounded, member).replace() for member in members]
+
+
+def _rounded(number: Any) -> Any:
+    """A number, or an array of them, to three digits; integers as they are."""
+    if np.ndim(number):
+        return np.asarray([_rounded(item) for item in np.asarray(number).tolist()])
+    return float(f"{number:.3g}") if isinstance(number, float) else number
 
 
 def _middle(number: int) -> np.ndarray[Any, Any]:

@@ -23,8 +23,6 @@ from jaxlr.search.spaces import (
     path,
 )
 
-__all__ = ["Method", "grid_design", "sample"]
-
 Method = Literal["random", "latin_hypercube", "sobol", "halton"]
 """How to draw."""
 

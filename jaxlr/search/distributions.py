@@ -20,8 +20,6 @@ from jaxlr.search.spaces import (
     settled,
 )
 
-__all__ = ["choice", "distribution", "integer", "log_integer", "log_uniform", "uniform"]
-
 P = ParamSpec("P")
 
 

@@ -23,8 +23,6 @@ from jaxlr.search.spaces import (
     path,
 )
 
-__all__ = ["design"]
-
 
 class _Part(NamedTuple):
     """What was drawn at some points: values with a row for each, and the table of the draws."""

@@ -12,8 +12,6 @@ from jaxlr.core.family import Family, Parametric, constructors
 from jaxlr.core.parameters import is_static
 from jaxlr.core.schedule import Arithmetic, Schedule
 
-__all__ = ["Distribution", "Space", "parse_space", "space"]
-
 Array = np.ndarray[Any, Any]
 
 

@@ -17,8 +17,6 @@ from jaxlr.search.spaces import (
     path,
 )
 
-__all__ = ["suggest"]
-
 
 def suggest(trial: Any, space: Space) -> Schedule:
     """Lets a trial of Optuna choose a schedule from a space.

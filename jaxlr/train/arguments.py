@@ -114,7 +114,7 @@ def whole(name: str, value: Any, least: int, most: float = math.inf) -> int:
     is_number = isinstance(value, int | float | np.integer | np.floating)
     if not is_number or isinstance(value, bool):
         raise TypeError(f"`{name}` must be a whole number, got {value!r}.")
-    if not math.isfinite(value) or value != int(value):
+    if isinstance(value, float | np.floating) and not value.is_integer():
         raise ValueError(f"`{name}` must be a whole number, got {value!r}.")
     if not least <= value <= most:
         allowed = f"at least {least}" if most == math.inf else f"from {least} to {most}"
@@ -143,7 +143,7 @@ def check_batches(train: PyTree, batch_size: int, accumulate: int) -> None:
 
 
 def check_functions(**functions: Any) -> None:
-    """Refuses what cannot be called, but for None."""
+    """Refuses arguments that are neither functions nor None."""
     for name, function in functions.items():
         if function is not None and not callable(function):
             raise TypeError(f"`{name}` must be a function, got {function!r}.")

@@ -2,7 +2,7 @@
 
 A directory of checkpoints belongs to one run. After each epoch the run is written to a file named
 by the number of epochs, ``epoch3.checkpoint``. The file takes this name only when it is complete;
-the newest two stay, and older ones are deleted only then. So whatever interrupts the run, the
+the newest two stay, and older ones are deleted only then. However the run is interrupted, the
 directory holds its newest whole state, or nothing. Of several processes the first writes.
 
 A file has, one after another:
@@ -47,7 +47,7 @@ class Checkpoints:
 
     Args:
       directory: the directory; it is made if it is missing.
-      configuration: all that makes this run another than others, as texts by name.
+      configuration: texts by name that tell this run from others.
       resume: whether to go on from a checkpoint that is there.
 
     Raises:
@@ -70,6 +70,9 @@ class Checkpoints:
         configuration: Mapping[str, str],
         resume: bool = True,
     ):
+        if not isinstance(directory, str | os.PathLike) or not os.fspath(directory):
+            kind = ValueError if directory == "" else TypeError
+            raise kind(f"`checkpoint` must name a directory, got {directory!r}.")
         self._path = Path(directory).expanduser().absolute()
         self._configuration = dict(configuration)
         self._resources = contextlib.ExitStack()
@@ -124,8 +127,12 @@ class Checkpoints:
             try:
                 self._path.mkdir(parents=True, exist_ok=True)
                 self._resources.enter_context(_lock(self._path))
-            except OSError as problem:
+            except BlockingIOError as problem:
                 error = problem
+            except OSError as problem:
+                error = OSError(
+                    problem.errno, f"`checkpoint`: {problem.strerror}", problem.filename
+                )
         failed = bool(error)
         if jax.process_count() > 1:
             failed = bool(multihost_utils.broadcast_one_to_all(np.int32(failed)))
@@ -207,7 +214,7 @@ def _bytes(array: Array) -> Array:
 
 @contextlib.contextmanager
 def _lock(directory: Path) -> Any:
-    """Keeps other processes out of a directory, and clears away what killed ones have left."""
+    """Keeps other processes out of a directory, and deletes the halves that killed ones left."""
     with open(directory / "lock", "a+", encoding="utf-8") as stream:
         if not hold(stream):
             stream.seek(0)

@@ -44,7 +44,7 @@ __all__ = [
 
 
 class TrainState(NamedTuple):
-    """What training changes.
+    """The part of a run that training changes.
 
     Attributes:
       params: the parameters of the model.
@@ -61,7 +61,7 @@ def num_examples(data: PyTree, name: str = "data") -> int:
 
     Args:
       data: a pytree of arrays with a common leading axis.
-      name: what to call it in errors.
+      name: the name of the argument, for errors.
 
     Returns:
       The length of that axis.
@@ -164,6 +164,7 @@ def train_epoch(
     data: PyTree,
     batches: jax.Array,
     key: jax.Array | None = None,
+    accumulate: int = 1,
 ) -> tuple[TrainState, dict[str, jax.Array]]:
     """Makes one update for each batch of an epoch.
 
@@ -175,14 +176,15 @@ def train_epoch(
       hyperparameters: by parameter name, an array with the value for each of the updates, or a
         stateful schedule.
       data: a pytree of arrays with a common leading axis.
-      batches: the examples of the batches of each update, by their places:
-        ``[updates, batches, batch_size]``. The gradient is the mean over the batches.
+      batches: the examples of each update, as :func:`draw_batches` returns them.
       key: the random key of the run for its losses, if ``loss`` takes one.
+      accumulate: into how many batches to split the examples of an update, to need less memory; its
+        gradient is the mean over them.
 
     Returns:
       The state after the epoch, and for each of its steps: ``step``, counted from 0 over all
-      epochs; the value of each scheduled hyperparameter in this update; ``loss``; what else
-      ``loss`` returned; ``gradient_norm``, the Euclidean norm of the whole gradient.
+      epochs; the value of each scheduled hyperparameter in this update; ``loss``; the other
+      means of ``loss``; ``gradient_norm``, the Euclidean norm of the whole gradient.
     """
     stateful = {name: x for name, x in hyperparameters.items() if is_stateful(x)}
     values = {name: x for name, x in hyperparameters.items() if name not in stateful}
@@ -208,6 +210,7 @@ def train_epoch(
         )
         return TrainState(params, opt_state), _widen(record)
 
+    batches = batches.reshape(len(batches), accumulate, -1)
     return lax.scan(step, state, (batches, values))
 
 
@@ -283,7 +286,7 @@ class LossMetric:
     loss: Loss
 
     def __call__(self, params: Any, batch: Any) -> dict[str, jax.Array]:
-        """Returns the loss and what else it returned, repeated for each example."""
+        """Returns the loss and its other means, repeated for each example."""
         value, means = _loss_and_means(self.loss, params, batch, None)
         size = num_examples(batch)
         return {name: jnp.full(size, x) for name, x in _merge({"loss": value}, means).items()}

@@ -21,12 +21,12 @@ mean loss over a batch, and the data are arrays with one entry per example.
 >>> result.history.epochs["epoch"]
 array([ 1,  2,  3,  4,  5,  6,  7,  8,  9, 10])
 
-What is compiled, and when
---------------------------
+Compilation
+-----------
 
 A whole epoch is one compiled call: the data lie on the device, and batches are picked there. The
 values of the schedule, the seed, the parameters and the data are arguments of the program, so a
-second :func:`fit` with the same functions and shapes does not compile again, whatever its schedule.
+second :func:`fit` with the same functions and shapes does not compile again, under any schedule.
 Another ``init``, ``loss``, ``metric`` or optimizer is another program, and so is another structure
 of a stateful schedule; functions are the same if they are one object, so define them once and not
 in a loop. Data that are JAX arrays already are not copied to the device again.
@@ -65,15 +65,15 @@ from jaxlr.train.types import Array, Init, Loss, Metric, OptimizerFactory, PyTre
 __all__ = ["FitResult", "fit"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class FitResult:
-    """What came of a run.
+    """The outcome of a run.
 
     Attributes:
       params: the parameters: of the best epoch with early stopping, whether or not it stopped the
         run; else of the last epoch.
       state: the parameters and the state of the optimizer after the last epoch.
-      history: what happened at each step and in each epoch.
+      history: the record of each step and each epoch.
       best_epoch: with early stopping, the epoch that ``params`` are of, counted from 1; 0 for the
         initial parameters, if the monitored number was never finite. Else None.
       stopped_epoch: the epoch after which early stopping ended the run, or None if it did not.
@@ -86,6 +86,10 @@ class FitResult:
     best_epoch: int | None
     stopped_epoch: int | None
     diverged: bool
+
+    def __repr__(self) -> str:
+        parameters = sum(leaf.size for leaf in jax.tree.leaves(self.params))
+        return f"FitResult({self.summary()}; {parameters:,} parameters)"
 
     def summary(self) -> str:
         """Returns one line: the last epoch, the best one, and how the run ended."""
@@ -141,7 +145,8 @@ def fit(
       loss: returns the mean loss over a batch for parameters and that batch; or a pair of it and a
         dict of other means to record, such as ``{"accuracy": ...}``. If it has a third parameter
         named ``key``, it gets a random key, another one for each batch, for dropout or noise:
-        ``nnx.merge(graphdef, params)(x, rngs=nnx.Rngs(dropout=key))``. Then give ``metric``, too.
+        ``nnx.merge(graphdef, params)(x, rngs=nnx.Rngs(dropout=key))``. Then give a ``metric`` for
+        the validation data.
       train: the training data: a pytree of arrays with a common leading axis, such as
         ``(images, labels)``. A batch is the same pytree with ``batch_size`` entries.
       validation: the validation data, of the same form, looked at after each epoch.
@@ -151,8 +156,8 @@ def fit(
         counts updates. It takes the place of ``optax.MultiSteps``, with which a schedule would
         count batches.
       metric: returns a dict of arrays with one value per example for parameters and a batch of the
-        validation data; they are averaged over all of these. By default it is ``loss`` and what
-        ``loss`` returns beside.
+        validation data; they are averaged over all of these. By default it is ``loss`` with
+        its other means.
       validation_batch_size: how many examples of the validation data to look at together; by
         default ``batch_size``. It matters for speed and memory only.
       optimizer: a function that makes an optax optimizer for a ``learning_rate``. Give other
@@ -161,10 +166,11 @@ def fit(
       seed: decides on the initial parameters and the order of the data; from 0 to 2**32 - 1.
       early_stopping: when to stop before the last epoch, made by :func:`jaxlr.early_stopping`; the
         result then has the best parameters.
-      checkpoint: a directory to save the run to after each epoch. It holds what tells this run from
-        others: all arguments, with digests of the data and of the functions as far as these can be
-        known, which :mod:`jaxlr.train.identity` explains. Another run is refused.
-      resume: go on from the checkpoint if there is one; the result is bit for bit that of a run
+      checkpoint: a directory to save the run to after each epoch. A run with other arguments cannot
+        go on from it, nor one with other data or functions, as far as functions can be told apart:
+        by their code and the constants in it, but not by lists, dicts and objects that they use;
+        see :mod:`jaxlr.train.identity`.
+      resume: go on from the checkpoint if there is one; the result is bit for bit the same as
         without interruption. If False, a checkpoint that is there is an error.
       progress: show progress on standard error: a bar on a terminal, else a line per epoch.
       on_epoch: called after each epoch, its checkpoint included, with its row of the history.
@@ -173,9 +179,8 @@ def fit(
       The parameters and the record.
 
     Raises:
-      ValueError: if an argument is out of range, or the checkpoint is that of another run.
-      TypeError: if an argument is of the wrong kind, such as a schedule or an optimizer that is
-        none.
+      ValueError: if an argument is out of range, or the checkpoint belongs to another run.
+      TypeError: if an argument is of the wrong kind.
       BlockingIOError: if another process uses the checkpoint.
       FileExistsError: if there is a checkpoint but ``resume`` is False.
     """

@@ -22,25 +22,24 @@ from rich.table import Table
 
 from jaxlr.files import write_whole
 from jaxlr.train.tables import rich_table
+from jaxlr.train.types import Columns
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-from jaxlr.train.types import Columns
-
 __all__ = ["History", "format_row", "format_value"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class History:
-    """What happened at each step and in each epoch; it never changes, :meth:`add` makes another.
+    """The record of each step and each epoch; it never changes, :meth:`add` makes another.
 
     Attributes:
       steps: arrays with one value per step: ``step``, counted from 0; ``learning_rate`` and any
         other scheduled hyperparameter, as used by the update of that step; ``loss``;
-        ``gradient_norm``; and what else the loss function returned.
+        ``gradient_norm``; and the other means that the loss function returned.
       epochs: arrays with one value per epoch: ``epoch``, counted from 1; the means over its steps
-        of ``loss`` and what else the loss function returned; the metrics on the validation data
+        of ``loss`` and the other means of the loss function; the metrics on the validation data
         after it, under ``validation_`` and their names; and ``seconds``, compilation included.
     """
 
@@ -53,6 +52,10 @@ class History:
             columns = getattr(self, name)
             ordered = {key: columns[key] for key in sorted(columns, key=_place)}
             object.__setattr__(self, name, ordered)
+
+    def __repr__(self) -> str:
+        steps, epochs = ", ".join(self.steps), ", ".join(self.epochs)
+        return f"History({self.num_epochs} epochs; steps: {steps}; epochs: {epochs})"
 
     @property
     def num_epochs(self) -> int:
@@ -134,7 +137,7 @@ _LAST = ("gradient_norm", "seconds")
 
 
 def _place(name: str) -> tuple[int, str]:
-    """Sorts columns: what counts, what is trained, what else, validation, what it took."""
+    """Sorts columns: counts, the rate, the loss, other means, validation, and costs last."""
     if name in _FIRST:
         return _FIRST.index(name), name
     return len(_FIRST) + (name in _LAST) * 2 + name.startswith("validation_"), name

@@ -1,4 +1,4 @@
-"""What tells one run from another: texts by name, which a checkpoint keeps.
+"""Describing a run, to tell it from others: texts by name, which a checkpoint keeps.
 
 Data are told apart by a digest of all their bytes. So are functions, as far as they can be known:
 
@@ -20,6 +20,7 @@ import functools
 import hashlib
 import inspect
 import re
+import sys
 import sysconfig
 import types
 from collections.abc import Iterator, Mapping
@@ -167,7 +168,7 @@ def _children(value: Any) -> Mapping[str, Any]:
 
 
 def _children_of_code(value: Any) -> dict[str, Any]:
-    """Returns the source of a function or class, and what a function takes from around it."""
+    """Returns the source of a function or class, and the values that a function refers to."""
     if not isinstance(value, types.FunctionType):
         return {"source": _qualified(value) if _installed(value) else _source(value)}
     code = value.__code__
@@ -191,20 +192,18 @@ def _constant(value: Any) -> bool:
 
 
 def _names(code: types.CodeType) -> set[str]:
-    """Returns the globals and attributes that code names, that of inner functions included."""
+    """Returns the globals and attributes that code names, also within inner functions."""
     inner = [_names(one) for one in code.co_consts if isinstance(one, types.CodeType)]
     return set(code.co_names).union(*inner)
 
 
 def _installed(value: Any) -> bool:
     """Tells whether a function or class belongs to Python or to an installed package."""
-    module = inspect.getmodule(value)
-    file = getattr(module, "__file__", None)
-    return (
-        module is not None
-        and (file is None or file.startswith(_INSTALLED))
-        and (module.__name__ != "__main__")
-    )
+    module = sys.modules.get(value.__module__)
+    if module is None or module.__name__ == "__main__":
+        return False
+    file = getattr(module, "__file__", None)  # What is written in C has none.
+    return file is None or file.startswith(_INSTALLED)
 
 
 def _source(value: Any) -> str:
@@ -214,18 +213,32 @@ def _source(value: Any) -> str:
     except (OSError, TypeError, SyntaxError):
         return _compiled(value.__code__) if hasattr(value, "__code__") else _qualified(value)
     if isinstance(value, type):
-        return "".join(
-            ast.unparse(node)
-            for node in nodes
-            if isinstance(node, ast.ClassDef) and node.name == value.__name__
-        )
-    kind = ast.Lambda if value.__name__ == "<lambda>" else ast.FunctionDef
-    line = value.__code__.co_firstlineno
-    return "".join(
-        ast.unparse(node)
-        for node in nodes
-        if isinstance(node, kind)
-        and line in (node.lineno, *(one.lineno for one in getattr(node, "decorator_list", ())))
+        classes = [x for x in nodes if isinstance(x, ast.ClassDef) and x.name == value.__name__]
+        return "".join(map(ast.unparse, classes))
+    code = value.__code__
+    # Of several lambdas in a line one may be within another, which comes first here.
+    lambdas = [x for x in nodes if isinstance(x, ast.Lambda) and _covers(x.body, code)][-1:]
+    functions = [
+        x
+        for x in nodes
+        if isinstance(x, ast.FunctionDef)
+        and (x.name, _first_line(x)) == (code.co_name, code.co_firstlineno)
+    ]
+    found: list[ast.AST] = [*(lambdas if code.co_name == "<lambda>" else functions)]
+    return "".join(map(ast.unparse, found)) or _compiled(code)
+
+
+def _first_line(node: ast.FunctionDef) -> int:
+    return min([node.lineno, *(one.lineno for one in node.decorator_list)])
+
+
+def _covers(node: ast.expr, code: types.CodeType) -> bool:
+    """Tells whether all code comes of one expression of the source."""
+    begin, end = (node.lineno, node.col_offset), (node.end_lineno, node.end_col_offset)
+    spans = [span for span in code.co_positions() if None not in span and span[2:] != (0, 0)]
+    return bool(spans) and all(
+        begin <= (line, column) and (last_line, last_column) <= end
+        for line, last_line, column, last_column in spans
     )
 
 
@@ -236,7 +249,7 @@ def _definitions(source: str) -> list[ast.AST]:
 
 
 def _compiled(code: types.CodeType) -> str:
-    """Writes code of which there is no source, such as that of ``python -c``."""
+    """Writes code that has no source file, as in ``python -c``."""
     consts = [_compiled(x) if isinstance(x, types.CodeType) else repr(x) for x in code.co_consts]
     return f"{code.co_code.hex()} {code.co_names} {consts}"
 

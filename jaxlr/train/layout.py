@@ -37,7 +37,7 @@ class Layout(NamedTuple):
         return 1 if self.mesh is None else self.mesh.size
 
     def width(self, runs: int) -> int:
-        """Returns how many of the runs on a device are side by side; at most what was set."""
+        """Returns how many of the runs on a device are side by side: at most ``runs_per_batch``."""
         batches = -(-runs // self.runs_per_batch)
         return -(-runs // batches)
 

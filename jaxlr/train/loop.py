@@ -21,12 +21,12 @@ Row = dict[str, float]
 
 
 class Saving(NamedTuple):
-    """Where and as what a run is saved.
+    """Where a run is saved, and under which description.
 
     Attributes:
       directory: the directory of checkpoints, or None to save nothing.
       resume: whether to go on from a checkpoint that is there.
-      configuration: what tells this run from others, beside what the trainer says of itself.
+      configuration: the arguments that tell this run from others, beside those of the trainer.
     """
 
     directory: str | os.PathLike[str] | None
@@ -36,10 +36,10 @@ class Saving(NamedTuple):
 
 @dataclass(frozen=True)
 class Loop:
-    """How long to train, and what happens after each epoch.
+    """The epochs of training, and the steps after each of them.
 
     Attributes:
-      trainer: what trains.
+      trainer: trains all runs for an epoch.
       epochs: the number of epochs.
       row: writes the numbers to show from the runs and the records of all epochs so far.
       saving: where to save the runs after each epoch.
@@ -59,7 +59,7 @@ class Loop:
     thinned: Callable[[Runs, Sequence[Record]], Runs] = field(default=lambda runs, records: runs)
 
     def run(self) -> tuple[Runs, Record]:
-        """Trains to the end; returns the runs and what happened to them."""
+        """Trains to the end; returns the runs and their record."""
         runs, records = self.trainer.begin(), list[Record]()
         with contextlib.ExitStack() as stack:
             checkpoints = self._checkpoints(runs, stack)

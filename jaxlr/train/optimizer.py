@@ -1,4 +1,4 @@
-"""An optimizer taken apart: what is compiled in, and what are schedules.
+"""An optimizer taken apart, into the structure to compile in and the schedules.
 
 The learning rate and all other scheduled hyperparameters reach the optimizer through
 ``optax.inject_hyperparams``; :func:`split_optimizer` says which these are.
@@ -62,7 +62,7 @@ def as_schedule(schedule: ScheduleLike, name: str = "schedule") -> Any:
     Args:
       schedule: a :class:`jaxlr.Schedule`, a function of the count, a number, or a stateful schedule
         of optax (with ``init`` and ``update``) that is a pytree.
-      name: what to call it in errors.
+      name: the name of the argument, for errors.
 
     Returns:
       The schedule, a pytree of arrays. A stateful schedule of optax is returned as it is.

@@ -1,10 +1,10 @@
 """The compiled part: an epoch of all runs is one call.
 
 Before each epoch every schedule is evaluated at the counts of that epoch, by the same call for one
-run as for many; the compiled epoch gets rows of values. So it is one program whatever the families
-are, and each run has exactly the rates it would have alone. A schedule that listens to a metric is
-evaluated within the epoch; :mod:`jaxlr.train.stateful` makes one program of several kinds of them,
-with plain schedules beside them.
+run as for many; the compiled epoch gets rows of values. So it is one program for schedules of any
+families, and each run has exactly the rates it would have alone. A schedule that listens to a
+metric is evaluated within the epoch; :mod:`jaxlr.train.stateful` makes one program of several kinds
+of them, with plain schedules beside them.
 
 ``runs_per_batch`` says how many runs are computed side by side. With 1, a loop goes from run to run
 and skips those that have ended: each run is bit for bit the run it would be alone, and on a CPU
@@ -141,8 +141,9 @@ def train_epoch(
                 state,
                 hyperparameters,
                 train,
-                batches.reshape(len(batches), program.accumulate, program.batch_size),
+                batches,
                 epoch.loss_key(program.loss, keys[seed]),
+                program.accumulate,
             )
             metrics = {}
             if validation is not None:

@@ -5,6 +5,7 @@ something. So the time that epochs have taken so far says how far the one under 
 """
 
 import contextlib
+import os
 import sys
 import threading
 import time
@@ -28,14 +29,15 @@ _SECONDS_OF_SILENCE = 15.0
 def display(progress: bool, epochs: int, done: int) -> Iterator[Show]:
     """Yields a function that shows the row of an epoch, on standard error.
 
-    On a terminal there is a bar. Elsewhere there is a line for each epoch, and one now and then
-    while an epoch takes long.
+    On a terminal there is a bar. Elsewhere there is a line for each epoch, and one every 15 seconds
+    while an epoch takes longer.
     """
     if not progress or jax.process_index() != 0:
         yield lambda row: None
         return
     clock = Clock(epochs, done)
-    with _bar(clock) if sys.stderr.isatty() else _lines(clock) as show:
+    moves = sys.stderr.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")
+    with _bar(clock) if moves else _lines(clock) as show:
         yield show
 
 
@@ -60,7 +62,7 @@ class Clock:
 
     @property
     def _per_epoch(self) -> float | None:
-        """What an epoch takes without compiling, as far as that is known."""
+        """The seconds of an epoch without compiling; None before that is known."""
         later = self._seconds[1:]
         return sum(later) / len(later) if later else None
 
@@ -101,7 +103,7 @@ def _duration(seconds: float) -> str:
 @contextlib.contextmanager
 def _bar(clock: Clock) -> Iterator[Show]:
     class Moving(BarColumn):
-        """A bar that moves between two epochs, too."""
+        """A bar that also moves between two epochs."""
 
         def render(self, task: Task):  # type: ignore[no-untyped-def]
             task.completed = clock.position()

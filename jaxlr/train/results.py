@@ -1,7 +1,8 @@
-"""What came of a sweep: every number of every run, and which did best."""
+"""The outcome of a sweep: every number of every run, and which did best."""
 
 import csv
 import os
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -35,7 +36,7 @@ class Candidate(NamedTuple):
     Attributes:
       index: its place among the schedules.
       schedule: the schedule, as it was given.
-      parameters: its row of the table: what made it, and other hyperparameters.
+      parameters: its row of the table: the arguments that made it, and other hyperparameters.
       score: the metric, of the epoch that the parameters of each run are of; the mean over seeds.
       spread: the standard deviation over seeds; NaN for one seed.
     """
@@ -47,17 +48,17 @@ class Candidate(NamedTuple):
     spread: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SweepResult:
-    """What came of a sweep over K schedules with S seeds each.
+    """The outcome of a sweep over K schedules with S seeds each.
 
     Attributes:
       schedules: the schedules, as they were given.
-      table: what made each, by name, and other hyperparameters: arrays of K.
+      table: the arguments that made each, and other hyperparameters, by name: arrays of K.
       seeds: the seeds.
       runs: arrays [K, S, epochs] by name: the columns of the history of epochs of
-        :func:`jaxlr.train.fit`, and ``learning_rate``, that of the last step of the epoch. What was
-        not trained is NaN.
+        :func:`jaxlr.train.fit`, and ``learning_rate``, at the last step of the epoch. NaN where
+        a run was not trained.
       rates: the learning rate of every update of every run, [K, S, steps]: schedules that listen to
         a metric included, and NaN where a run was not trained. It is kept on the host, in 4 bytes
         for each run and step.
@@ -86,6 +87,13 @@ class SweepResult:
     bytes_per_run: int
     _trainer: Trainer
     _final: Runs
+
+    def __repr__(self) -> str:
+        candidates, seeds = self.status.shape
+        text = f"SweepResult({candidates} schedules, {seeds} seeds; {self.summary()}"
+        if not np.isnan(self.scores()).any(axis=1).all():
+            text += f": {textwrap.shorten(repr(self.best().schedule), 300)}"
+        return text + ")"
 
     @property
     def metrics(self) -> dict[str, Array]:
@@ -121,8 +129,8 @@ class SweepResult:
         """Returns the best schedule.
 
         Args:
-          metric: what to rank by, a name in ``runs``; by default ``monitor``.
-          mode: ``"min"`` if less is better, ``"max"`` if more is; by default that of ``monitor``.
+          metric: the number to rank by, a name in ``runs``; by default ``monitor``.
+          mode: ``"min"`` if less is better, ``"max"`` if more is; by default as for ``monitor``.
 
         Raises:
           ValueError: if there is no such metric, ``mode`` is missing for another metric than

@@ -36,10 +36,10 @@ class Runs(NamedTuple):
     """All runs after some epochs.
 
     Attributes:
-      state: what training changes, with an axis of slots.
+      state: parameters and state of the optimizer, with an axis of slots.
       best: with early stopping the parameters of the best epochs, with an axis of slots; else None.
       slots: the run in each slot; -1 in a slot that idles.
-      watch: with early stopping what it has seen, with an axis of runs; else None.
+      watch: the state of early stopping, with an axis of runs; None without it.
       status: the status of each run.
       epochs: the number of epochs that each run was trained for.
       best_epoch: for each run, the epoch that its parameters are of: the best one with early
@@ -96,7 +96,7 @@ class Trainer:
     """All that stays the same while runs are trained.
 
     Attributes:
-      program: what is compiled in.
+      program: the structure of training, which is compiled in.
       init: returns the parameters for a random key.
       hyperparameters: the schedules of each run.
       seeds: the seed of each run.

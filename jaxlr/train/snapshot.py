@@ -39,12 +39,12 @@ def packed(runs: Runs, record: Record) -> dict[str, Array]:
 
 
 def unpacked(trainer: Trainer, runs: Runs, arrays: Mapping[str, Array]) -> tuple[Runs, Record]:
-    """Returns what was packed.
+    """Returns runs and record as they were when they were packed.
 
     Args:
       trainer: the trainer.
-      runs: the runs before the first epoch; they say what lies where.
-      arrays: what :func:`packed` returned for runs of the same structure.
+      runs: the runs before the first epoch; arrays are put where theirs are.
+      arrays: as :func:`packed` returned them, for runs of the same structure.
     """
     kept = arrays["kept"]
     by_run: dict[str, Any] = {name: arrays[f"runs/{name}"] for name in _BY_RUN}

@@ -1,6 +1,6 @@
 """Stateful schedules of many runs, of one kind or of several, and plain schedules beside them.
 
-What goes from run to run, or computes runs side by side, needs schedules of one structure.
+A loop over runs, or ``jax.vmap`` over them, needs schedules of one structure.
 :func:`together` makes them so. Where all are of one kind their numbers are stacked. Else each run
 has a :class:`OneOf`: a schedule of every kind, and the place of the one that is its own.
 
@@ -80,7 +80,7 @@ class OneOf(NamedTuple):
         return tuple(schedule.init() for schedule in self.schedules)
 
     def update(self, state: tuple[Any, ...], **metrics: Any) -> tuple[Any, ...]:
-        """Returns the states after an update: that of the chosen one has changed."""
+        """Returns the states after an update; only the state of the chosen one changes."""
 
         def chosen(place: int, state: tuple[Any, ...]) -> tuple[Any, ...]:
             after = self.schedules[place].update(state[place], **metrics)
@@ -104,7 +104,7 @@ class OneOf(NamedTuple):
 
 
 def together(schedules: Sequence[Any]) -> Any:
-    """Makes one stateful schedule of those of many runs, with an axis of runs.
+    """Makes one stateful schedule out of the schedules of many runs, with an axis of runs.
 
     Args:
       schedules: the schedules, at least one of them stateful. Each is a pytree.
@@ -129,7 +129,7 @@ def together(schedules: Sequence[Any]) -> Any:
 
 
 def _kind(schedule: Any) -> Any:
-    """What stateful schedules must have in common to be stacked; None for a plain one."""
+    """Names the kind of a stateful schedule, which can be stacked with its like; None if plain."""
     if not is_stateful(schedule):
         return None
     leaves, structure = jax.tree.flatten(schedule)

@@ -1,6 +1,6 @@
 r"""Training one model under many schedules at once.
 
-:func:`sweep` takes what :func:`jaxlr.train.fit` takes, and a batch of schedules for one:
+:func:`sweep` takes the arguments of :func:`jaxlr.train.fit`, but many schedules in place of one:
 
 >>> import jax.numpy as jnp, jaxlr, numpy as np, optax
 >>> x = np.linspace(-1.0, 1.0, 64, dtype=np.float32)
@@ -24,7 +24,7 @@ r"""Training one model under many schedules at once.
 >>> {name: round(float(value), 3) for name, value in sorted(result.params(best.index).items())}
 {'offset': 1.0, 'slope': 3.0}
 
-On a CPU each run is bit for bit what ``fit`` gives for its schedule and seed alone.
+On a CPU each run is bit for bit the run that ``fit`` trains with its schedule and seed.
 
 Memory
 ------
@@ -32,8 +32,8 @@ Memory
 The state of all runs is on the devices at once: with Adam three times the parameters for each run,
 a fourth time with early stopping; for K runs on D devices, K / D times that on each device. A run
 of 235,146 parameters in float32, the MLP for MNIST, takes 2.8 MB: 23 MB for K = 8, 90 MB for 32,
-361 MB for 128. Beside it there is what one training step needs, ``runs_per_batch`` times, and the
-data once per device. :attr:`SweepResult.bytes_per_run` has the figure for a run;
+361 MB for 128. A training step needs memory beside it, ``runs_per_batch`` times, and the data
+lie on each device once. :attr:`SweepResult.bytes_per_run` has the figure for a run;
 ``benchmarks/sweep_memory.py`` measures the memory of whole sweeps. On the host there is the record:
 :attr:`SweepResult.rates` takes 4 bytes for each run and step.
 """
@@ -120,8 +120,8 @@ def sweep(
     was; no other run notices.
 
     Args:
-      schedules: the learning rates: a :class:`jaxlr.Batch`, or a sequence of what
-        :func:`jaxlr.train.fit` takes for one. Stateful schedules may be of any kinds, with plain
+      schedules: the learning rates: a :class:`jaxlr.Batch`, or a sequence of schedules as
+        :func:`jaxlr.train.fit` takes one. Stateful schedules may be of any kinds, with plain
         ones beside them, ``[*batch, jaxlr.reduce_on_plateau(0.1)]``; each run has its own state.
       init: as for :func:`jaxlr.train.fit`.
       loss: as for :func:`jaxlr.train.fit`.
@@ -132,7 +132,7 @@ def sweep(
       accumulate: the number of batches per update, as for :func:`jaxlr.train.fit`.
       metric: as for :func:`jaxlr.train.fit`.
       validation_batch_size: as for :func:`jaxlr.train.fit`.
-      optimizer: as for :func:`jaxlr.train.fit`; what it says is the same for all runs.
+      optimizer: as for :func:`jaxlr.train.fit`; its own hyperparameters are the same for all runs.
       hyperparameters: other hyperparameters of the optimizer that vary beside the schedule, by
         name: for each a batch or a sequence with one entry for each schedule, or one schedule or
         number for all. ``{"weight_decay": [0.0, 0.01, 0.1]}``.
@@ -148,25 +148,24 @@ def sweep(
       diverges: called with the row of a run after each epoch, such as ``{"loss": 0.7}``; tells
         whether to end the run as diverged. For a checkpoint, define it by ``def``.
       runs_per_batch: how many runs a device computes side by side: fewer need less memory. By
-        default all; on a CPU 1, with which each run is bit for bit what it is alone. Tiny models,
+        default all; on a CPU 1, which keeps each run bit for bit the run it is alone. Tiny models,
         whose steps take some microseconds, train in about half the time with 16 or more there; the
         last digits of their numbers then differ.
       devices: the devices; by default all of all hosts.
       checkpoint: a directory to save all runs to after each epoch, as for
         :func:`jaxlr.train.fit`.
       resume: go on from the checkpoint if there is one, on any number of devices; on CPUs the
-        result is bit for bit that of a sweep without interruption. If False, a checkpoint that is
+        result is bit for bit the same as without interruption. If False, a checkpoint that is
         there is an error.
       progress: show progress on standard error: a bar on a terminal, else a line per epoch.
-      on_epoch: called after each epoch, its checkpoint included, with what progress shows.
+      on_epoch: called after each epoch and its checkpoint, with the row that progress shows.
 
     Returns:
       The record of all runs, and their parameters.
 
     Raises:
-      ValueError: if an argument is out of range, or the checkpoint is that of another sweep.
-      TypeError: if an argument is of the wrong kind, such as a schedule or an optimizer that is
-        none.
+      ValueError: if an argument is out of range, or the checkpoint belongs to another sweep.
+      TypeError: if an argument is of the wrong kind.
       BlockingIOError: if another process uses the checkpoint.
       FileExistsError: if there is a checkpoint but ``resume`` is False.
       MemoryError: if the runs do not fit on the devices.
@@ -290,7 +289,7 @@ def _mesh(devices: Sequence[jax.Device] | None) -> jax.sharding.Mesh | None:
 
 @contextlib.contextmanager
 def _fitting(trainer: Trainer) -> Iterator[None]:
-    """Says what to set where the runs do not fit."""
+    """Names the cure where the runs do not fit into memory."""
     try:
         yield
     except jax.errors.JaxRuntimeError as error:
@@ -308,7 +307,7 @@ def _fitting(trainer: Trainer) -> Iterator[None]:
 
 
 def _table(schedules: Any, hyperparameters: Mapping[str, Any], count: int) -> dict[str, Array]:
-    """What made each run: the table of the batch, or the schedules, and the hyperparameters."""
+    """Lists how each run was made: the columns of the batch, or schedules; hyperparameters."""
     columns = {} if isinstance(schedules, Batch) else {"schedule": schedules}
     table = dict(schedules.table) if isinstance(schedules, Batch) else {}
     for name, values in {**columns, **hyperparameters}.items():

@@ -20,13 +20,13 @@ def rich_table(
     whole: Collection[str] = (),
     width: int | None = None,
 ) -> Table:
-    """A table for ``rich.print``.
+    """Returns a table for ``rich.print``.
 
     Args:
       columns: the entries by title.
-      constants: what is the same in every row: told above the table.
+      constants: entries that are the same in every row; they are shown above the table.
       whole: titles of columns that are never shortened or left out.
-      width: the characters of a line; by default those of the terminal, 80 without one.
+      width: the characters of a line; by default as many as the terminal has, 80 without one.
     """
     width = shutil.get_terminal_size().columns if width is None else width
     text = fitted(columns, width, _GAP, whole)

@@ -38,6 +38,8 @@ def bare_package(name):
 
     timm imports all of its models, and these need torchvision; its schedulers do not.
     """
+    if name in sys.modules:
+        return
     spec = importlib.util.find_spec(name)
     if spec is None:
         pytest.skip(f"could not import {name!r}", allow_module_level=True)

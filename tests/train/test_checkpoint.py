@@ -126,7 +126,7 @@ def test_a_diverged_run_stays_so(tmp_path):
 
 
 def test_flax_parameters(tmp_path):
-    from jaxlr.train.images.classification import classification
+    from jaxlr.train.images.classifying import classification
     from jaxlr.train.images.models import MLP
 
     task = classification(MLP, input_shape=(3,), classes=2, hidden=(4,))
@@ -286,3 +286,116 @@ def test_it_is_quiet(tmp_path, capfd, caplog):
     train(checkpoint=tmp_path, epochs=1)
     assert capfd.readouterr() == ("", "")
     assert [record.message for record in caplog.records if record.levelname != "INFO"] == []
+
+
+# Damage.
+
+
+def a_file(directory):
+    """A small checkpoint: its file, its arrays."""
+    arrays = {"w": np.arange(6, dtype=np.float32).reshape(2, 3), "kept": np.arange(2)}
+    with Checkpoints(directory, {"seed": "0"}) as checkpoints:
+        checkpoints.save(1, arrays)
+    return directory / "epoch1.checkpoint"
+
+
+def loaded(directory):
+    with Checkpoints(directory, {"seed": "0"}) as checkpoints:
+        return checkpoints.load()
+
+
+def test_every_flipped_bit_is_noticed(tmp_path):
+    path = a_file(tmp_path)
+    whole = path.read_bytes()
+    for at in range(len(whole)):
+        damaged = bytearray(whole)
+        damaged[at] ^= 1 << at % 8
+        path.write_bytes(damaged)
+        with pytest.raises(ValueError, match=r"`checkpoint`: .*epoch1.checkpoint is damaged"):
+            loaded(tmp_path)
+    path.write_bytes(whole)
+    assert list(loaded(tmp_path)) == ["w", "kept"]
+
+
+def test_a_file_that_is_cut_off_or_goes_on_is_noticed(tmp_path):
+    path = a_file(tmp_path)
+    whole = path.read_bytes()
+    for size in (*range(0, len(whole), 7), len(whole) - 1):
+        path.write_bytes(whole[:size])
+        with pytest.raises(ValueError, match="is damaged, or no checkpoint"):
+            loaded(tmp_path)
+    path.write_bytes(whole + b"\0")
+    with pytest.raises(ValueError, match="is damaged, or no checkpoint"):
+        loaded(tmp_path)
+
+
+def test_a_folder_in_place_of_a_checkpoint_is_named(tmp_path):
+    a_file(tmp_path).unlink()
+    (tmp_path / "epoch1.checkpoint").mkdir()
+    with pytest.raises(ValueError, match=r"epoch1.checkpoint cannot be read: Is a directory"):
+        loaded(tmp_path)
+
+
+def test_an_older_checkpoint_is_offered_if_it_is_whole(tmp_path):
+    interrupted_after(3, checkpoint=tmp_path)
+    newest, older = tmp_path / "epoch3.checkpoint", tmp_path / "epoch2.checkpoint"
+    newest.write_bytes(newest.read_bytes()[:-1])
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(ValueError, match=r"epoch3.*Delete this file to go on from epoch 2, whose"):
+        train(checkpoint=tmp_path)
+    assert sorted(tmp_path.iterdir()) == before
+    newest.unlink()
+    rows = []
+    assert_same_run(train(checkpoint=tmp_path, on_epoch=rows.append), train())
+    assert [row["epoch"] for row in rows] == [3, 4]
+    for path in (tmp_path / "epoch3.checkpoint", tmp_path / "epoch4.checkpoint"):
+        path.write_bytes(b"")
+    assert not older.exists()
+    with pytest.raises(ValueError, match=r"epoch4.*Delete the directory to begin anew"):
+        train(checkpoint=tmp_path)
+
+
+# Locks.
+
+HOLD = """
+import sys, time
+from jaxlr.train.checkpoint import Checkpoints
+with Checkpoints(sys.argv[1], {}):
+    print("holding", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_directory_has_one_process_at_a_time(tmp_path):
+    command = [sys.executable, "-c", HOLD, tmp_path]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "holding\n"
+    message = rf"`checkpoint`: .* is in use by another process, number {process.pid}\."
+    with pytest.raises(BlockingIOError, match=message):
+        train(checkpoint=tmp_path)
+    half = tmp_path / "epoch1.checkpoint.0123.part"
+    half.touch()
+    process.kill()  # It leaves its file of the lock behind, and a half checkpoint.
+    process.communicate()
+    train(checkpoint=tmp_path, epochs=1)
+    assert not half.exists()
+
+
+def test_a_run_within_a_run_is_refused(tmp_path):
+    def again(row):
+        train(checkpoint=tmp_path)
+
+    with pytest.raises(BlockingIOError, match="Wait for it to end, or choose another directory"):
+        train(checkpoint=tmp_path, on_epoch=again)
+    train(checkpoint=tmp_path)  # An error gives the lock back.
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "error"), [("", ValueError), (5, TypeError), ("file", OSError)]
+)
+def test_a_directory_that_cannot_be_is_refused(tmp_path, monkeypatch, checkpoint, error):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    with pytest.raises(error, match="`checkpoint`"):
+        train(checkpoint=checkpoint)
+    assert os.listdir(tmp_path) == ["file"]

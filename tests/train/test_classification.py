@@ -7,9 +7,9 @@ import pytest
 from flax import nnx
 
 import jaxlr
-from jaxlr.train import runs
+from jaxlr.train import program
 from jaxlr.train.fitting import fit
-from jaxlr.train.images.classification import classification
+from jaxlr.train.images.classifying import classification
 from jaxlr.train.images.data import load
 from jaxlr.train.images.models import MLP, FastCNN
 
@@ -64,7 +64,7 @@ def test_logits_of_16_bits_lose_no_digits_in_the_loss():
 
 
 def test_the_same_arguments_compile_once():
-    runs._train_epoch.clear_cache()
+    program.train_epoch.clear_cache()
     for peak in (0.01, 0.02):
         task = classification(MLP, **OPTIONS)
         fit(
@@ -76,7 +76,7 @@ def test_the_same_arguments_compile_once():
             batch_size=2,
             progress=False,
         )
-    assert runs._train_epoch._cache_size() == 1
+    assert program.train_epoch._cache_size() == 1
     assert classification(MLP, **OPTIONS) is not classification(MLP, 0.1, **OPTIONS)
 
 

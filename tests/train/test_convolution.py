@@ -9,7 +9,7 @@ import pytest
 from flax import nnx
 from jax import lax
 
-from jaxlr.train import convolution
+from jaxlr.train.images import convolution
 from jaxlr.train.images.convolution import conv_general_dilated, max_pool
 
 ORDER = ("NHWC", "HWIO", "NHWC")

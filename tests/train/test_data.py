@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jaxlr.train import data
+from jaxlr.train.images import data
 
 FILES = (
     "train-images-idx3-ubyte",

@@ -3,6 +3,7 @@
 import csv
 import functools
 import io
+import math
 import sys
 
 import jax
@@ -10,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from flax import nnx
 from rich.console import Console
 
 import jaxlr
@@ -350,6 +352,102 @@ def test_the_users_arrays_survive():
     assert np.isfinite(result.params["w"]).all()
 
 
+# Accumulation.
+
+
+def test_accumulated_batches_are_one_batch_of_their_size():
+    """The schedule counts updates, and everything else is as it is for the larger batch."""
+    lr = jaxlr.linear_schedule(0.1, 0.0, 18)
+    whole, accumulated = train(lr, batch_size=8), train(lr, batch_size=2, accumulate=4)
+    for name, column in whole.history.steps.items():
+        np.testing.assert_allclose(accumulated.history.steps[name], column, rtol=1e-5, atol=1e-7)
+    np.testing.assert_array_equal(
+        accumulated.history.steps["learning_rate"], whole.history.steps["learning_rate"]
+    )
+    np.testing.assert_allclose(accumulated.params["w"], whole.params["w"], rtol=1e-5)
+    assert int(accumulated.state.opt_state.count) == 18
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        lambda learning_rate: optax.MultiSteps(optax.adam(learning_rate), 4),
+        lambda learning_rate: optax.chain(
+            optax.clip(1.0), optax.MultiSteps(optax.sgd(learning_rate), 4).gradient_transformation()
+        ),
+    ],
+)
+def test_multi_steps_are_refused(optimizer):
+    with pytest.raises(ValueError, match=r"`optimizer` must not .*Give `accumulate`"):
+        train(0.1, optimizer=optimizer)
+
+
+# Losses that take a random key.
+
+
+def test_a_loss_may_take_a_random_key_for_each_batch():
+    def noisy(params, batch, key):
+        noise = jax.random.uniform(key)
+        return 0.0 * jnp.sum(params["w"]) + noise, {"noise": noise}
+
+    def run(**kwargs):
+        settings = {"epochs": 2, "batch_size": 10, "progress": False} | kwargs
+        return fit(0.1, init, noisy, X, **settings).history.steps["noise"]
+
+    noise = run()
+    assert len(np.unique(noise)) == 10
+    np.testing.assert_array_equal(run(), noise)
+    assert not np.isin(run(seed=1), noise).any()
+    halves = run(batch_size=5, accumulate=2)  # Means of two draws each.
+    assert len(np.unique(halves)) == 10
+    assert not np.isin(halves, noise).any()
+    with pytest.raises(ValueError, match="`metric` must be given beside a `loss` that takes"):
+        fit(0.1, init, noisy, X, X, epochs=1, batch_size=5, progress=False)
+
+
+class Dropping(nnx.Module):
+    def __init__(self, rngs):
+        self.linear = nnx.Linear(3, 4, rngs=rngs)
+        self.dropout = nnx.Dropout(0.5, rngs=rngs)
+        self.out = nnx.Linear(4, 1, rngs=rngs)
+
+    def __call__(self, x, **kwargs):
+        return self.out(self.dropout(self.linear(x), **kwargs))[:, 0]
+
+
+def test_dropout_in_a_loss():
+    graphdef, _, rest = nnx.split(Dropping(nnx.Rngs(0)), nnx.Param, ...)
+
+    def parameters(key):
+        return nnx.split(Dropping(nnx.Rngs(key)), nnx.Param, ...)[1]
+
+    def model(params):
+        return nnx.merge(graphdef, params, rest)
+
+    def dropping(params, batch, key):
+        x, y = batch
+        return jnp.mean((model(params)(x, rngs=nnx.Rngs(dropout=key)) - y) ** 2)
+
+    def exact(params, batch):
+        x, y = batch
+        return {"loss": (model(params)(x, deterministic=True) - y) ** 2}
+
+    settings = {"epochs": 3, "batch_size": 10, "progress": False}
+    result = fit(0.05, parameters, dropping, TRAIN, TRAIN, metric=exact, **settings)
+    losses = result.history.epochs["validation_loss"]
+    assert losses[-1] < losses[0]
+    again = fit(0.05, parameters, dropping, TRAIN, TRAIN, metric=exact, **settings)
+    np.testing.assert_array_equal(again.history.steps["loss"], result.history.steps["loss"])
+
+
+def test_parameters_that_cannot_be_trained_are_named():
+    def everything(key):
+        return nnx.split(Dropping(nnx.Rngs(key)))[1]
+
+    with pytest.raises(TypeError, match=r"got (uint32|key<fry>) at .*dropout.*nnx.Param, \.\.\."):
+        fit(0.1, everything, loss, TRAIN, epochs=1, batch_size=10, progress=False)
+
+
 # Divergence.
 
 
@@ -451,6 +549,24 @@ def test_a_batch_of_adaptive_schedules_is_refused():
         ({"train": X[:0]}, ValueError, "`train`"),
         ({"validation": (X[:4], Y)}, ValueError, "`validation` .*leading axis"),
         ({"validation_batch_size": 0}, ValueError, "`validation_batch_size`"),
+        ({"epochs": 2.5}, ValueError, "`epochs` must be a whole number, got 2.5"),
+        ({"epochs": "3"}, TypeError, "`epochs` must be a whole number, got '3'"),
+        ({"epochs": math.nan}, ValueError, "`epochs` must be a whole number, got nan"),
+        ({"epochs": True}, TypeError, "`epochs` must be a whole number, got True"),
+        ({"batch_size": 2.5}, ValueError, "`batch_size` must be a whole number, got 2.5"),
+        ({"validation_batch_size": math.inf}, ValueError, "`validation_batch_size` .* got inf"),
+        ({"accumulate": 0}, ValueError, "`accumulate` must be at least 1, got 0"),
+        ({"accumulate": 7}, ValueError, "`accumulate` batches of 8 must fit .* 50 .*, got 7"),
+        ({"seed": 2**32}, ValueError, "`seed` must be from 0 to 4294967295, got 4294967296"),
+        ({"seed": 10**400}, ValueError, "`seed` must be from 0 to 4294967295, got 1000"),
+        ({"seed": -1}, ValueError, "`seed` must be from 0 to 4294967295, got -1"),
+        ({"seed": 1.5}, ValueError, "`seed` must be a whole number, got 1.5"),
+        ({"seed": "1"}, TypeError, "`seed` must be a whole number, got '1'"),
+        ({"early_stopping": 5}, TypeError, r"`early_stopping` must be .*\(patience=5\)"),
+        ({"init": 5}, TypeError, "`init` must be a function, got 5"),
+        ({"loss": "mse"}, TypeError, "`loss` must be a function, got 'mse'"),
+        ({"metric": 5}, TypeError, "`metric` must be a function, got 5"),
+        ({"on_epoch": 5}, TypeError, "`on_epoch` must be a function, got 5"),
         ({"schedule": "0.1"}, TypeError, "`schedule` must be .*jaxlr.parse"),
         (
             {"schedule": jaxlr.constant_schedule(jnp.array([0.1, 0.2]))},
@@ -510,6 +626,20 @@ def test_progress_is_a_bar_on_a_terminal(monkeypatch):
     assert "epoch 3" in sys.stderr.getvalue()
 
 
+def test_numbers_may_be_of_any_kind_that_is_whole():
+    expected = train(0.1, epochs=2, batch_size=10, seed=2**32 - 1)
+    given = train(0.1, epochs=2.0, batch_size=np.int64(10), seed=np.uint32(2**32 - 1))
+    same(given.params, expected.params)
+
+
+def test_what_is_shown_of_a_result_is_short():
+    result = train(0.1, TRAIN)
+    for value in (result, result.history):
+        assert len(repr(value)) < 400 and "\n" not in repr(value)
+    assert repr(result).startswith("FitResult(epoch 3, loss ")
+    assert repr(result).endswith("; 4 parameters)")
+
+
 def test_on_epoch_gets_each_row():
     rows = []
     result = train(0.1, on_epoch=rows.append)
@@ -532,10 +662,12 @@ def test_history_as_csv_and_table(tmp_path):
         history.to_csv(tmp_path / "other.csv", rows="batches")
     table = history.table()
     assert table.row_count == 3
-    assert [column.header for column in table.columns] == list(history.epochs)
-    narrow = Console(width=24, file=io.StringIO())
-    narrow.print(table)
-    assert "…" not in narrow.file.getvalue()
+    assert [str(column.header) for column in table.columns] == list(history.epochs)
+    narrow = Console(width=40, file=io.StringIO())
+    narrow.print(history.table(width=40))
+    lines = narrow.file.getvalue().splitlines()
+    assert f"{history.epochs['validation_loss'][-1]:.4g}" in lines[-1]
+    assert len(lines[-1]) <= 40
 
 
 def test_a_failed_csv_leaves_the_old_file(tmp_path):

@@ -274,6 +274,26 @@ def test_the_monitor_of_each_kind_is_looked_for():
         train([*LISTENING, other])
 
 
+@pytest.mark.parametrize("runs_per_batch", [1, 3])
+def test_batches_are_accumulated_and_losses_have_keys(runs_per_batch):
+    def noisy(params, batch, key):
+        x, y = batch
+        noise = 0.1 * jax.random.normal(key, y.shape)
+        return jnp.mean((predict(params, x) - y - noise) ** 2)
+
+    def metric(params, batch):
+        x, y = batch
+        return {"loss": (predict(params, x) - y) ** 2}
+
+    settings = {"epochs": 2, "batch_size": 4, "accumulate": 3, "progress": False, "metric": metric}
+    result = sweep(PEAKS, init, noisy, TRAIN, TRAIN, seeds=2, **settings,
+                   runs_per_batch=runs_per_batch)  # fmt: skip
+    assert result.rates.shape == (3, 2, 8)
+    for seed in (0, 1):
+        one = fit(PEAKS[1], init, noisy, TRAIN, TRAIN, seed=seed, **settings)
+        assert_is(result, 1, one, seed, rtol=0.0 if runs_per_batch == 1 else 1e-4)
+
+
 # Runs that end.
 
 
@@ -465,6 +485,13 @@ def test_the_picture_has_the_rates_that_were_used():
     assert not np.any(right.get_xticks() % 1)
 
 
+def test_what_is_shown_of_a_result_is_short():
+    result = train(seeds=2)
+    assert repr(result).startswith("SweepResult(3 schedules, 2 seeds; 6 runs in ")
+    assert repr(result).endswith(f": {result.best().schedule})")
+    assert len(repr(train([1e30, 1e31], optimizer=optax.sgd))) < 200
+
+
 def test_the_memory_of_a_run():
     state = 3 * (3 * 8 + 8) * 4 + 3 * 4  # Adam's two moments beside the parameters; rate, counts
     assert train().bytes_per_run == state
@@ -503,6 +530,16 @@ def test_progress_and_on_epoch(capsys):
         ({"epochs": 0}, ValueError, "`epochs` must be at least 1"),
         ({"seeds": 0}, ValueError, "`seeds` must be"),
         ({"seeds": [1, 1]}, ValueError, "`seeds` must be"),
+        ({"seeds": [2**32]}, ValueError, "`seeds` must be from 0 to 4294967295"),
+        ({"seeds": [1.5]}, ValueError, "`seeds` must be a whole number, got 1.5"),
+        ({"seeds": 10**9}, ValueError, "`seeds` must be from 1 to 333333, got 1000000000"),
+        ({"seeds": "12"}, TypeError, "`seeds` must be a whole number, got '12'"),
+        ({"epochs": 2.5}, ValueError, "`epochs` must be a whole number, got 2.5"),
+        ({"early_stopping": 5}, TypeError, "`early_stopping` must be a rule"),
+        ({"diverges": 5.0}, TypeError, "`diverges` must be a function, got 5.0"),
+        ({"accumulate": 9}, ValueError, "`accumulate` batches of 8 must fit"),
+        ({"devices": ["cpu"]}, ValueError, "`devices` must have"),
+        ({"keep": 3}, TypeError, "`keep` must be a dict"),
         ({"keep": {3: 1}}, ValueError, "`keep` must say after which of the 3 epochs"),
         ({"keep": {1: 4}}, ValueError, "`keep` must say"),
         ({"keep": {1: 1, 2: 2}}, ValueError, "`keep` must say"),

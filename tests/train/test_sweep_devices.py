@@ -1,4 +1,4 @@
-"""Tests of sweeps on several devices, and of sweeps that are killed; in processes of their own."""
+"""Tests of sweeps on several devices and in several processes."""
 
 import os
 import pathlib
@@ -6,10 +6,11 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
+
+pytestmark = pytest.mark.slow
 
 HERE = pathlib.Path(__file__).parent
 EXAMPLE = HERE.parents[1] / "examples" / "distributed_sweep.py"
@@ -93,7 +94,7 @@ class Spy:
     eval_shape = staticmethod(original.eval_shape)
 
 program.train_epoch = Spy()
-from jaxlr.train.images.classification import classification
+from jaxlr.train.images.classifying import classification
 from jaxlr.train.images.models import FastCNN
 from jaxlr.train import sweep
 task = classification(FastCNN, input_shape=(8, 8, 1))
@@ -111,41 +112,6 @@ for text in texts:
 
 def test_devices_do_not_communicate_within_an_epoch():
     run(COMMUNICATION, devices=2)
-
-
-KILLED = """
-import time
-checkpoint = None if sys.argv[3] == "-" else sys.argv[3]
-def slowly(row):
-    print(row["epoch"], flush=True)
-schedules = [*t.MIXED, *t.LISTENING[1:5]]
-result = t.train(schedules, epochs=12, keep={4: 4, 8: 3}, checkpoint=checkpoint, on_epoch=slowly)
-save(sys.argv[2], result)
-"""
-
-
-def test_a_killed_sweep_goes_on_bit_for_bit(tmp_path):
-    """Killed while it trains and writes, on one device and on two in turn."""
-    run(KILLED, tmp_path / "undisturbed.npz", "-", devices=1)
-    kills, done, rng = 0, 0, np.random.default_rng(0)
-    path = tmp_path / "killed.npz"
-    for attempt in range(20):
-        process = start(KILLED, path, tmp_path / "run", devices=1 + attempt % 2)
-        if kills < 4:
-            # Two more epochs, and a little of what comes then.
-            for line in process.stdout:
-                if int(line) >= done + 2:
-                    break
-            time.sleep(rng.uniform(0.0, 0.1))
-            process.send_signal(signal.SIGKILL)
-            kills += 1
-        out, errors = process.communicate(timeout=300)
-        done = max([done, *map(int, out.split())])
-        if process.returncode != -signal.SIGKILL:
-            assert process.returncode == 0, errors
-            break
-    assert kills == 4
-    assert_same(tmp_path / "undisturbed.npz", path)
 
 
 def distributed(folder, *arguments):

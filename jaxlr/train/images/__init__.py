@@ -10,7 +10,7 @@
 faster on a CPU than XLA's own.
 """
 
-from jaxlr.train.images.classification import Classification, classification
+from jaxlr.train.images.classifying import Classification, classification
 from jaxlr.train.images.data import Dataset, load
 from jaxlr.train.images.models import CNN, MLP, MODELS, FastCNN
 from jaxlr.train.images.recipes import RECIPES, Recipe

@@ -22,8 +22,8 @@ forward and gradient of                           inside `lax.scan`  at top leve
 5x5 convolution to 32, 28x28x1, kernel only       31                 1.4
 5x5 convolution to 64, 14x14x32, both gradients   66                 1.5
 2x2 maximum, 28x28x32                             4                  22
-training step of `jaxlr.train.models.CNN`         27
-training step of `jaxlr.train.models.FastCNN`     18
+training step of `jaxlr.train.CNN`                27
+training step of `jaxlr.train.FastCNN`            18
 ================================================  =================  ============
 
 How it works. The derivative rule is a `jax.custom_jvp`, whose tangent is written as a

@@ -32,13 +32,13 @@ directory itself. Nothing is downloaded in these cases, and nothing is written: 
 is not there is an error. In case 3, a file that is not there is downloaded from a public
 mirror and kept.
 
-What is checked
----------------
+Checks
+------
 
 The two data sets use the same file names, so a name proves nothing. The SHA-256 of the
 unpacked contents of every file is compared with the one known for that file of that data
 set, each time it is read, and a file that differs is refused: it is never used, replaced or
-deleted. That also makes a plain `http` mirror safe to use.
+deleted. So a mirror need not be trusted.
 """
 
 import gzip
@@ -104,8 +104,8 @@ _MIRRORS = {
         "https://storage.googleapis.com/cvdf-datasets/mnist/",
     ),
     "fashion-mnist": (
-        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
         "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
+        "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/",
     ),
 }
 
@@ -244,11 +244,22 @@ def _cache_folder() -> Path:
     if os.path.isabs(chosen):
         return Path(chosen) / "jaxlr"
     if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "jaxlr"
+        return _home() / "Library" / "Caches" / "jaxlr"
     if sys.platform == "win32":
         local = os.environ.get("LOCALAPPDATA")
-        return (Path(local) if local else Path.home() / "AppData" / "Local") / "jaxlr"
-    return Path.home() / ".cache" / "jaxlr"
+        return (Path(local) if local else _home() / "AppData" / "Local") / "jaxlr"
+    return _home() / ".cache" / "jaxlr"
+
+
+def _home() -> Path:
+    """Return the user's home directory."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        raise OSError(
+            "There is no home directory to keep data sets in. Set the environment variable "
+            f"{_DIRECTORY_VARIABLE} to the directory that has the files."
+        ) from None
 
 
 def _contents(name: str, file: str, folder: Path, may_download: bool) -> bytes:
@@ -269,13 +280,21 @@ def _contents(name: str, file: str, folder: Path, may_download: bool) -> bytes:
 def _read(path: Path, name: str, file: str, may_download: bool) -> bytes:
     """Return the checked, unpacked contents of a file that is there."""
     try:
-        return _checked(path.read_bytes(), path.suffix == ".gz", name, file)
+        return _checked(_bytes(path), path.suffix == ".gz", name, file)
     except ValueError as error:
         cure = "Delete it to have it downloaded again" if may_download else "Replace it"
         raise ValueError(
             f"{path} is damaged, or is another file: {error}. {cure}, or point `directory` or the "
             f"environment variable {_DIRECTORY_VARIABLE} to a directory that has the right files."
         ) from None
+
+
+def _bytes(path: Path) -> bytes:
+    """Return the contents of a regular file, up to the size limit; reading a pipe would hang."""
+    if not path.is_file():
+        raise ValueError("it is no regular file")
+    with open(path, "rb") as stream:
+        return stream.read(_MAX_BYTES)
 
 
 # Checking them.
@@ -314,7 +333,7 @@ def _checked(stored: bytes, packed: bool, name: str, file: str) -> bytes:
 
 
 def _unpack(packed: bytes) -> bytes:
-    """Return what gzip packed, up to the size limit."""
+    """Return the unpacked contents, up to the size limit."""
     with gzip.GzipFile(fileobj=io.BytesIO(packed)) as stream:
         return stream.read(_MAX_BYTES)
 
@@ -358,7 +377,7 @@ def _download(name: str, file: str, folder: Path) -> bytes:
 
 
 def _fetch(url: str) -> bytes:
-    """Return what is at an address, up to the size limit, and say so on standard error."""
+    """Download from an address, up to the size limit, and say so on standard error."""
     print(f"jaxlr: downloading {url}", file=sys.stderr, flush=True)
     with urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS) as response:
         data: bytes = response.read(_MAX_BYTES)

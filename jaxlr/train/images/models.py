@@ -12,7 +12,8 @@ name            class       for 28x28x1 images
 ==============  ==========  ===========================================================
 
 The sizes of the dense layers follow from ``input_shape``, so the same classes serve the 8x8
-digits of scikit-learn. Convolution and pooling come from `jaxlr.train.convolution`.
+digits of scikit-learn. Convolution and pooling come from
+`jaxlr.train.images.convolution`.
 
 Use them with plain JAX transformations. Split a model once into its structure and its
 parameters, and merge the two inside the loss; the parameters are then an ordinary pytree,

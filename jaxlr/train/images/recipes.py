@@ -1,7 +1,7 @@
 """Settings that train well, for the data sets and models at hand.
 
 The schedules are texts, in which ``total_steps`` stands for the number of updates of the run and
-``steps_per_epoch`` for those of one epoch, so that they stretch with the run.
+``steps_per_epoch`` for the number in one epoch, so that they stretch with the run.
 """
 
 from collections.abc import Mapping
@@ -12,14 +12,14 @@ __all__ = ["RECIPES", "Recipe"]
 
 @dataclass(frozen=True)
 class Recipe:
-    """What to train, and how.
+    """A model and the settings to train it with.
 
     Attributes:
-      model: a name in :data:`jaxlr.train.models.MODELS`.
+      model: a name in :data:`jaxlr.train.MODELS`.
       schedule: the text of a schedule.
       epochs: the number of epochs.
       batch_size: the number of examples per update.
-      hyperparameters: those of ``optax.adam`` that differ from its defaults.
+      hyperparameters: arguments of ``optax.adam`` that differ from its defaults.
       label_smoothing: the share of each label that is spread over all classes.
     """
 

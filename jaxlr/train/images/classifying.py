@@ -51,11 +51,11 @@ def classification(
 ) -> Classification:
     """Makes the functions to train a classifier with.
 
-    The same arguments give the same functions, so that what is compiled for them is used again.
+    The same arguments give the same functions, so that their compiled programs are used again.
 
     Args:
       model: makes the module, as ``model(rngs=rngs, **options)``, such as
-        :class:`jaxlr.train.models.CNN`. Called on inputs the module returns logits. It must hold
+        :class:`jaxlr.train.CNN`. Called on inputs the module returns logits. It must hold
         parameters only: no dropout and no batch statistics.
       label_smoothing: the share of each label that is spread evenly over all classes, in the loss
         only; from 0 up to 1.
