@@ -206,6 +206,7 @@ def test_metrics_in_bfloat16_are_averaged_in_float32():
     assert int(state.waiting) == 0
 
 
+@pytest.mark.promotes
 @every_case
 def test_gradients_are_finite(lr):
     floats = jax.tree.map(lambda x: jnp.asarray(x, FLOAT), lr.as_arrays())
