@@ -55,6 +55,7 @@ class One(Kind):
     name = "Schedule"
 
     def store(self, where: str, value: Any) -> Any:
+        """Returns the schedule, or the callable as one."""
         if isinstance(value, Schedule):
             return value
         if isinstance(value, Parametric):
