@@ -28,6 +28,7 @@ differentiate it, and spread its leaves over several devices.
 """
 
 import functools
+import importlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Self, overload
 
@@ -180,9 +181,8 @@ class Batch:
 
     def plot(self, steps: int | None = None, *, ax: Any = None, **line: Any) -> Any:
         """Plots the schedules and returns the axes; see :func:`jaxlr.plot.plot_schedules`."""
-        from jaxlr.plot import plot_schedules
-
-        return plot_schedules(self, steps, ax=ax, **line)
+        plot = importlib.import_module("jaxlr.plot")  # By name: it stands above this module.
+        return plot.plot_schedules(self, steps, ax=ax, **line)
 
     def __repr__(self) -> str:
         title = f"Batch of {len(self)} schedules"
@@ -297,8 +297,8 @@ def stack(schedules: Iterable[Schedule], table: Mapping[str, npt.ArrayLike] | No
     for member in members:
         if not isinstance(member, Schedule):
             raise TypeError(
-                f"`schedules` must hold schedules, got {member!r}. jaxlr.wrap makes one of a plain "
-                "function of the count."
+                f"`schedules` must hold schedules, got {member!r}. Use jaxlr.wrap for a "
+                "plain function of the count."
             )
     if not members:
         raise ValueError("`schedules` must have at least one schedule, got none.")
@@ -343,7 +343,7 @@ def batched(schedules: Schedule, table: Mapping[str, npt.ArrayLike] | None = Non
     if len(sizes) != 1 or sizes <= {(), (0,)}:
         raise ValueError(
             f"`schedules` must have leaves with one row for each member, got {schedules!r}. "
-            "jaxlr.stack makes a batch of single schedules."
+            "Use jaxlr.stack for single schedules."
         )
     ((size,),) = sizes
     if _on_host(schedules) and not _is_elementwise(schedules):
@@ -435,7 +435,9 @@ def concatenate(batches: Iterable[Batch]) -> Batch:
     parts = list(batches)
     for part in parts:
         if not isinstance(part, Batch):
-            raise TypeError(f"`batches` must hold batches, got {part!r}. jaxlr.stack makes one.")
+            raise TypeError(
+                f"`batches` must hold batches, got {part!r}. Use jaxlr.stack to make one."
+            )
     if not parts:
         raise ValueError("`batches` must have at least one batch, got none.")
     columns = None

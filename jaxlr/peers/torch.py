@@ -116,7 +116,10 @@ def MultiStepLR(lr: Rate, milestones: Lengths, gamma: NonNegative = 0.1) -> Sche
 
 @constructor
 def ConstantLR(lr: Rate, factor: Value = 1.0 / 3.0, total_iters: Steps = 5) -> Schedule:
-    """``factor * lr`` for ``total_iters`` steps, then ``lr``: it is not constant."""
+    """``factor * lr`` for ``total_iters`` steps, then ``lr``: it is not constant.
+
+    With ``total_iters=0`` it is ``lr``, where PyTorch stays at ``factor * lr`` for ever.
+    """
     return piecewise_constant_values_schedule([total_iters], [lr * factor, lr])
 
 
@@ -127,7 +130,10 @@ def LinearLR(
     end_factor: Value = 1.0,
     total_iters: Steps = 5,
 ) -> Schedule:
-    """A line from ``start_factor * lr`` to ``end_factor * lr``: :func:`jaxlr.linear_schedule`."""
+    """A line from ``start_factor * lr`` to ``end_factor * lr``: :func:`jaxlr.linear_schedule`.
+
+    With ``total_iters=0`` it is at its end, where PyTorch stays at its start for ever.
+    """
     return linear_schedule(lr * start_factor, lr * end_factor, total_iters)
 
 
