@@ -82,12 +82,14 @@ def test_the_text_of_a_picture_is_the_schedule():
         assert WRITE.short(jaxlr.parse(text)) == text
 
 
+@pytest.mark.promotes
 @pytest.mark.parametrize("name", [name for name in PAGES if name != "README.md"])
 def test_a_page_runs(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     run(PAGES[name])
 
 
+@pytest.mark.promotes
 def test_the_readme_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names = run(PAGES["README.md"])
