@@ -404,5 +404,5 @@ def test_the_constructor_documents_itself(subtests):
             assert "Args:" in text
             assert "Returns:" in text
             for parameter in constructor.family.signature.parameters:
-                assert f"      {parameter}: " in text, f"no word on `{parameter}`"
+                assert f"  {parameter}: " in text, f"no word on `{parameter}`"
             assert constructor.__module__ == constructor.family.function.__module__
