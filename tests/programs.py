@@ -38,4 +38,17 @@ def quick(function):
 def in_parts(names, number):
     """A mark to run a test on parts of some names, which may go to several workers."""
     names = list(names)
-    return pytest.mark.parametrize("part", [names[i::number] for i in range(number)], ids=str)
+    parts = {str(i): names[i::number] for i in range(number)}
+    return pytest.mark.parametrize("part", parts.values(), ids=parts.keys())
+
+
+def of_each(function, cases):
+    """The result of a function for each case, by name; an error says which case it is about."""
+    results = {}
+    for name, case in cases.items():
+        try:
+            results[name] = function(case)
+        except Exception as error:
+            error.add_note(f"The case is {name}.")
+            raise
+    return results

@@ -66,8 +66,8 @@ class Parametric:
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         raise TypeError(
-            f"A {type(self).__name__} is made by the constructor of its family; "
-            "jaxlr.families() has them all, and jaxlr.parse reads their texts."
+            f"A {type(self).__name__} cannot be made directly. Use a constructor from "
+            "jaxlr.families(), or jaxlr.parse."
         )
 
     @classmethod
@@ -284,11 +284,12 @@ def compiled(function: Any) -> Any:
 
 
 def _is_parametric(value: Any) -> bool:
+    """Tells whether a value is a schedule, a curve or the like."""
     return isinstance(value, Parametric)
 
 
 def _same_values(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
-    """Tells whether parameters are equal, whichever of the two forms they are in."""
+    """Tells whether two sets of parameters are equal, in either of the two forms."""
     mine, theirs = (jax.tree.flatten(dict(x), is_leaf=_is_parametric) for x in (a, b))
     same_structure: bool = mine[1] == theirs[1]  # type: ignore[operator]
     return same_structure and all(map(_same, mine[0], theirs[0]))
@@ -311,6 +312,7 @@ def _same(a: Any, b: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
+    """Tells whether a value is a Python, NumPy or JAX number or array."""
     return isinstance(value, int | float | np.ndarray | np.generic | jax.Array)
 
 
@@ -336,8 +338,8 @@ class Family:
       signature: the signature of the constructor.
       kinds: the kind of each parameter, by name.
       prepare: computes from the parameters, once, what the formula needs; or None.
-      is_heavy: whether a value takes several times its own memory while it is computed, so that a
-        batch is better evaluated a few members at a time.
+      is_heavy: whether computing a value takes several times its own memory, so that a batch is
+        better evaluated a few members at a time.
       constructor: makes a parametric of this family.
       start: returns the initial memory of a formula that has one; not set for other families.
     """
@@ -462,7 +464,7 @@ def constructor_of(
     if known is not None and known.function.__module__ != function.__module__:
         raise ValueError(
             f"A family named `{family.name}` exists already, in {known.function.__module__}. "
-            "Choose another name: a name stands for one family in texts and files."
+            "Choose another name, because texts and files refer to families by name."
         )
 
     @functools.wraps(function)

@@ -95,8 +95,8 @@ def host_count(count: Any) -> Any:
         return as_number(count)
     if count is None or isinstance(count, list | tuple | str | complex):
         raise TypeError(
-            f"`count` must be a number or an array of numbers, got {count!r}. np.asarray makes one "
-            "of a list."
+            f"`count` must be a number or an array of numbers, got {count!r}. Use np.asarray "
+            "for a list."
         )
     return count
 

@@ -77,7 +77,7 @@ def cycle_of(count: ArrayLike, length: Length) -> Cycle:
     number = 2 * half.astype(count.dtype) + rest.astype(count.dtype)
     late = since(count, _begin(number + 1, length)) >= 0.0
     number = number + late.astype(count.dtype)
-    is_first = (unit.high <= 0.0) | (length.whole >= most_steps())  # It ends beyond every count.
+    is_first = (unit.high <= 0.0) | (length.whole >= most_steps())  # No count reaches its end.
     number = jnp.where(is_first, jnp.zeros_like(number), number)
     ends = _begin(number + 1, length), as_instant(length)
     end = Instant(*(jnp.where(is_first, *as_steps(y, x)) for x, y in zip(*ends, strict=True)))

@@ -75,7 +75,7 @@ def progress(count: ArrayLike, steps: ArrayLike, begin: ArrayLike = 0) -> Progre
     # Treat a phase of length 0 as one of length 1 that is over.
     least = jnp.where(steps > zero, zero, length)
     done = jnp.clip(count - jnp.maximum(begin, zero), least, length)
-    return _fractions(done, length - done, _unit(length))
+    return _fractions(done, length - done, _inverse_up(length))
 
 
 def either_progress(
@@ -91,7 +91,7 @@ def either_progress(
     first = count < steps
     left = jnp.maximum(jnp.where(first, steps, jnp.maximum(end, steps)) - count, zero)
     length = jnp.where(first, steps, _length(second))
-    scale = jnp.where(first, _unit(_length(steps)), _unit(_length(second)))
+    scale = jnp.where(first, _inverse_up(_length(steps)), _inverse_up(_length(second)))
     return first, _fractions(length - left, left, scale)
 
 
@@ -100,7 +100,7 @@ def _length(steps: jax.Array) -> jax.Array:
     return jnp.where(steps > 0, steps, jnp.ones_like(steps))
 
 
-def _unit(length: ArrayLike) -> Any:
+def _inverse_up(length: ArrayLike) -> Any:
     """Returns ``1 / length`` of a positive length, rounded so that ``length`` times it is >= 1."""
     steps = as_float(length)
     unit = 1.0 / steps
@@ -112,7 +112,7 @@ def unit(length: ArrayLike) -> Any:
     """Returns ``1 / length`` rounded in the same way, or 2**100 if the length is not positive."""
     array, steps = namespace(length), as_float(length)
     positive = steps > 0.0
-    return array.where(positive, _unit(array.where(positive, steps, 1.0)), 2.0**100)
+    return array.where(positive, _inverse_up(array.where(positive, steps, 1.0)), 2.0**100)
 
 
 def _fractions(done: jax.Array, left: jax.Array, unit: jax.Array) -> Progress:
@@ -151,7 +151,7 @@ def instant(time: ArrayLike) -> Instant:
     known = number if on_host(time) else lax.stop_gradient(number)
     whole = array.round(known)
     missed = known - whole
-    # Some roundings of a product or two, and of a decimal fraction.
+    # Allow for the rounding of a product or two, and of a decimal fraction.
     is_whole = array.abs(missed) <= 1e-9 + 16.0 * np.finfo(known.dtype).eps * known
     part = (number - known) + array.where(is_whole, 0.0, missed)
     most, dtype = most_steps(), np.int64 if on_host(time) else int_dtype()

@@ -162,15 +162,14 @@ class AdaptiveSchedule(Parametric):
         """Returns the state after the monitored metric, if it is among the given ones."""
         if not isinstance(state, AdaptiveState):  # A plain optimizer passes a count.
             raise TypeError(
-                f"`state` must be what `init` returns, got {state!r}. In an optimizer a schedule "
-                "that listens to a metric has its state from inject_hyperparams: "
-                "optax.inject_hyperparams(optax.adam)(learning_rate=lr)."
+                f"`state` must be what `init` returns, got {state!r}. In an optimizer, wrap an "
+                "adaptive schedule: optax.inject_hyperparams(optax.adam)(learning_rate=lr)."
             )
         if self.monitor in metrics:
             return self.observe(state, metrics[self.monitor])
         if metrics and self.monitor == "value":
             warnings.warn(
-                f"{self.family.name} hears nothing: it waits for `value`, and there is only "
+                f"{self.family.name} hears nothing: it waits for `value`, but was given only "
                 f"{', '.join(f'`{name}`' for name in metrics)}. Give the metric as `value`, or "
                 "name its keyword by `monitor`.",
                 stacklevel=3,
@@ -284,8 +283,8 @@ def adaptive_schedule(
         names = tuple(inspect.signature(function).parameters)
         if names[: len(arguments)] != arguments or "schedule" not in names:
             raise TypeError(
-                f"{function.__name__}: a rule takes {', '.join(arguments)} first, and has a "
-                f"parameter `schedule`; got {', '.join(names)}."
+                f"{function.__name__}: the first parameters of a rule must be "
+                f"{', '.join(arguments)}, and another one `schedule`; got {', '.join(names)}."
             )
         constructor = constructor_of(function, AdaptiveSchedule, check)
         constructor.family.start = start

@@ -125,6 +125,7 @@ def test_a_diverged_run_stays_so(tmp_path):
         assert result.history.num_epochs < 3
 
 
+@pytest.mark.slow
 def test_flax_parameters(tmp_path):
     from jaxlr.train.images.classifying import classification
     from jaxlr.train.images.models import MLP
@@ -144,11 +145,12 @@ def test_flax_parameters(tmp_path):
     assert_same_run(run(checkpoint=tmp_path), run())
 
 
+@pytest.mark.slow
 def test_a_fresh_process_resumes_bit_for_bit(tmp_path):
     program = textwrap.dedent(
         """
         import sys
-        sys.path.insert(0, sys.argv[1])
+        sys.path[:0] = sys.argv[1], sys.argv[1] + "/.."
         import numpy as np
         import test_checkpoint as t
         schedule = lambda count: 0.1 / (1 + count)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from flax import nnx
 from jax import lax
+from marks import slow
 
 from jaxlr.train.images import convolution
 from jaxlr.train.images.convolution import conv_general_dilated, max_pool
@@ -122,7 +123,7 @@ def test_batch_is_cut_into_no_more_than_the_stated_pieces(monkeypatch):
     assert sum(shape[-1] for shape in seen) == 1000
 
 
-@pytest.mark.parametrize("case", ["same", "valid", "stride 2"])
+@pytest.mark.parametrize("case", ["stride 2", slow("same"), slow("valid")])
 def test_forward_mode(case):
     ours, ordinary, x, w = both(case)
     tangents = normal(3, x.shape), normal(4, w.shape)
@@ -131,7 +132,7 @@ def test_forward_mode(case):
     np.testing.assert_allclose(got, want, **TOLERANCE)
 
 
-@pytest.mark.parametrize("outer", [jax.jacfwd, jax.jacrev])
+@pytest.mark.parametrize("outer", [jax.jacfwd, slow(jax.jacrev)])
 def test_second_derivative(outer):
     x, w = normal(0, (3, 4, 4, 1)), normal(1, (2, 2, 1, 2))
 
@@ -145,7 +146,7 @@ def test_second_derivative(outer):
     np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-3)
 
 
-@pytest.mark.parametrize("axes", [(0, 0), (0, None), (None, 0)])
+@pytest.mark.parametrize("axes", [slow((0, 0)), (0, None), slow((None, 0))])
 def test_under_vmap(axes):
     ours, ordinary, x, w = both("same")
     xs = jnp.stack([x, 2 * x, x[::-1]]) if axes[0] == 0 else x
@@ -158,7 +159,7 @@ def test_under_vmap(axes):
         np.testing.assert_allclose(got, want, **TOLERANCE)
 
 
-@pytest.mark.parametrize("case", ["same", "one channel", "stride 2"])
+@pytest.mark.parametrize("case", ["same", slow("one channel"), slow("stride 2")])
 def test_under_jit_and_scan(case):
     ours, ordinary, x, w = both(case)
 
@@ -193,14 +194,19 @@ def test_all_convolutions_in_a_loop_are_canonical(case):
     [
         {"padding": "VALID"},
         {"padding": "SAME", "strides": 2},
-        {"padding": ((1, 0), (2, 1))},
-        {"kernel_dilation": 2},
-        {"input_dilation": 2, "padding": ((1, 1), (1, 1))},
         {"feature_group_count": 2},
-        {"padding": "CIRCULAR"},
-        {"preferred_element_type": jnp.float32},
-        {"precision": "highest"},
-        {"dtype": jnp.bfloat16},
+        *map(
+            slow,
+            [
+                {"padding": ((1, 0), (2, 1))},
+                {"kernel_dilation": 2},
+                {"input_dilation": 2, "padding": ((1, 1), (1, 1))},
+                {"padding": "CIRCULAR"},
+                {"preferred_element_type": jnp.float32},
+                {"precision": "highest"},
+                {"dtype": jnp.bfloat16},
+            ],
+        ),
     ],
     ids=str,
 )
@@ -261,11 +267,11 @@ def test_other_platforms_get_the_ordinary_convolution(monkeypatch):
 
 POOLS = [
     ((3, 8, 8, 2), (2, 2)),
-    ((3, 7, 9, 2), (2, 2)),
-    ((2, 10, 11, 1), (3, 3)),
     ((2, 9, 8, 3), (2, 3)),
-    ((2, 5, 5, 3), (1, 1)),
-    ((2, 5, 4, 3), (5, 4)),
+    slow((3, 7, 9, 2), (2, 2)),
+    slow((2, 10, 11, 1), (3, 3)),
+    slow((2, 5, 5, 3), (1, 1)),
+    slow((2, 5, 4, 3), (5, 4)),
 ]
 
 

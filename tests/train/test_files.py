@@ -108,6 +108,7 @@ def test_a_file_that_grows_too_large_is_named(tmp_path):
     assert os.listdir(tmp_path) == ["file"]
 
 
+@pytest.mark.slow
 def test_the_halves_of_killed_writers_are_cleared_away(tmp_path):
     """Not those that are still written, nor those of another file."""
     program = textwrap.dedent(

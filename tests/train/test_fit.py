@@ -12,6 +12,7 @@ import numpy as np
 import optax
 import pytest
 from flax import nnx
+from marks import slow
 from rich.console import Console
 
 import jaxlr
@@ -89,7 +90,7 @@ def by_hand(tx, epochs=3, batch_size=8, seed=0):
     ("optimizer", "make"),
     [
         (optax.adam, optax.adam),
-        (
+        slow(
             functools.partial(
                 optax.adamw, b2=0.9, weight_decay=0.3, mask=lambda p: {"w": True, "b": False}
             ),
@@ -99,12 +100,12 @@ def by_hand(tx, epochs=3, batch_size=8, seed=0):
             functools.partial(optax.adamw, weight_decay=0.3, mask={"w": True, "b": False}),
             lambda lr: optax.adamw(lr, weight_decay=0.3, mask={"w": True, "b": False}),
         ),
-        (
+        slow(
             functools.partial(optax.sgd, momentum=0.5, nesterov=True),
             lambda lr: optax.sgd(lr, momentum=0.5, nesterov=True),
         ),
         (optax.adafactor, optax.adafactor),  # It has integers that must not be traced.
-        (
+        slow(
             lambda learning_rate: optax.chain(
                 optax.clip_by_global_norm(0.1), optax.sgd(learning_rate)
             ),
@@ -269,7 +270,7 @@ def test_metrics_average_over_every_example():
     np.testing.assert_allclose(plain["validation_mae"][-1], np.mean(np.abs(error)), rtol=1e-5)
 
 
-@pytest.mark.parametrize("batch_size", [1, 7, 8, 21, 100])
+@pytest.mark.parametrize("batch_size", [8, 100, slow(1), slow(7), slow(21)])
 def test_the_validation_batch_size_does_not_matter(batch_size):
     params = {"w": jnp.arange(3.0), "b": jnp.ones(())}
     values = evaluate(metric, batch_size, params, (X[:21], Y[:21]))
@@ -694,8 +695,8 @@ def test_summary_is_one_line():
     "optimizer",
     [
         functools.partial(optax.noisy_sgd, eta=0.01, key=0),
-        lambda learning_rate: optax.contrib.schedule_free_adamw(learning_rate),
-        lambda learning_rate: optax.apply_if_finite(optax.adam(learning_rate), 2),
+        slow(lambda learning_rate: optax.contrib.schedule_free_adamw(learning_rate)),
+        slow(lambda learning_rate: optax.apply_if_finite(optax.adam(learning_rate), 2)),
     ],
     ids=["random-key", "copy-of-parameters", "counters"],
 )

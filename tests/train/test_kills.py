@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 
 PROGRAM = """
 import sys
-sys.path.insert(0, sys.argv[1])
+sys.path[:0] = sys.argv[1], sys.argv[1] + "/.."
 import jax, jaxlr, numpy as np, optax
 import test_sweep as t
 

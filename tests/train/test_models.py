@@ -7,6 +7,7 @@ import optax
 import pytest
 from flax import nnx
 from jax import lax
+from marks import slow
 
 from jaxlr.train.images.models import CNN, MLP, MODELS, FastCNN
 
@@ -49,7 +50,9 @@ def test_parameter_counts(name, shape, count):
     assert size(nnx.eval_shape(lambda: MODELS[name](shape, rngs=nnx.Rngs(0)))) == count
 
 
-@pytest.mark.parametrize("shape", [MNIST, DIGITS, (12, 13, 3), (11, 16, 2), (4, 5, 1)], ids=str)
+@pytest.mark.parametrize(
+    "shape", [MNIST, (11, 16, 2), *map(slow, (DIGITS, (12, 13, 3), (4, 5, 1)))], ids=str
+)
 @pytest.mark.parametrize("name", MODELS)
 def test_logits_have_one_column_for_each_class(name, shape):
     def logits(images):
@@ -107,7 +110,7 @@ def test_seed_decides_the_parameters(name):
     assert np.any(parameters(0) != parameters(1))
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", ["mlp", slow("cnn"), slow("fast-cnn")])
 def test_learns_by_heart_in_a_scan_with_every_parameter(name):
     graphdef, params = nnx.split(MODELS[name](DIGITS, rngs=nnx.Rngs(0)))
     images = normal((40, *DIGITS))

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from marks import slow
 
 import jaxlr
 from jaxlr.train import fit, sweep
@@ -77,7 +78,7 @@ def assert_is(result, index, run, seed=0, rtol=0.0):
     jax.tree.map(compare, result.params(index, seed), run.params)
 
 
-@pytest.mark.parametrize("runs_per_batch", [1, 2, 5])
+@pytest.mark.parametrize("runs_per_batch", [1, 2, slow(5)])
 def test_each_run_is_what_it_is_alone(runs_per_batch):
     result = train(MIXED, runs_per_batch=runs_per_batch)
     assert result.metrics["validation_loss"].shape == (5, 3)
@@ -96,7 +97,7 @@ def test_it_is_one_program_whatever_the_schedules_are():
     assert TRACES["loss"] > before["loss"]  # The counter does count.
 
 
-@pytest.mark.parametrize("runs_per_batch", [1, 6])
+@pytest.mark.parametrize("runs_per_batch", [1, slow(6)])
 def test_seeds(runs_per_batch):
     result = train(PEAKS[:2], seeds=[0, 4, 2], runs_per_batch=runs_per_batch)
     rtol = 0.0 if runs_per_batch == 1 else 1e-5
@@ -158,7 +159,7 @@ def test_stateful_schedules_have_a_state_for_each_run():
 
 
 @pytest.mark.parametrize("monitor", ["value", "validation_loss"])
-@pytest.mark.parametrize("runs_per_batch", [1, 4])
+@pytest.mark.parametrize("runs_per_batch", [1, slow(4)])
 def test_adaptive_schedules_listen_to_their_own_runs(monitor, runs_per_batch):
     """Half of them climb from the third epoch on, and are slowed down by different factors."""
     schedules = [
@@ -212,7 +213,7 @@ def assert_mixed(rtol, schedules=LISTENING, **kwargs):
     return result
 
 
-@pytest.mark.parametrize("runs_per_batch", [1, 3])
+@pytest.mark.parametrize("runs_per_batch", [1, slow(3)])
 def test_schedules_of_several_kinds_are_one_sweep(runs_per_batch):
     rtol = 0.0 if runs_per_batch == 1 else 1e-4
     result = assert_mixed(rtol, runs_per_batch=runs_per_batch, seeds=[2, 0])
@@ -233,11 +234,12 @@ def test_several_kinds_are_one_program_whatever_their_numbers_are():
     assert before == TRACES
 
 
+@pytest.mark.slow
 def test_kinds_that_have_no_plain_one_among_them():
     assert_mixed(0.0, [LISTENING[i] for i in (2, 4, 7, 2)])
 
 
-@pytest.mark.parametrize("runs_per_batch", [1, 4])
+@pytest.mark.parametrize("runs_per_batch", [1, slow(4)])
 def test_several_kinds_with_halving_and_early_stopping(runs_per_batch):
     """What is left is dealt anew, and each run takes its own schedule and state along."""
     rule = jaxlr.early_stopping("validation_loss", patience=1, min_delta=0.02)
@@ -274,7 +276,7 @@ def test_the_monitor_of_each_kind_is_looked_for():
         train([*LISTENING, other])
 
 
-@pytest.mark.parametrize("runs_per_batch", [1, 3])
+@pytest.mark.parametrize("runs_per_batch", [1, slow(3)])
 def test_batches_are_accumulated_and_losses_have_keys(runs_per_batch):
     def noisy(params, batch, key):
         x, y = batch
@@ -297,15 +299,15 @@ def test_batches_are_accumulated_and_losses_have_keys(runs_per_batch):
 # Runs that end.
 
 
-@pytest.mark.parametrize("runs_per_batch", [1, 3])
+@pytest.mark.parametrize("runs_per_batch", [1, slow(3)])
 def test_a_diverged_run_leaves_no_trace_in_the_others(runs_per_batch):
-    others = [0.01, 0.02, 0.03]
-    with_it = train([0.01, 1e30, 0.02, 0.03], optimizer=optax.sgd, epochs=5,
+    others = [0.01, 0.03]
+    with_it = train([0.01, 1e30, 0.03], optimizer=optax.sgd, epochs=5,
                     runs_per_batch=runs_per_batch)  # fmt: skip
-    assert with_it.status[:, 0].tolist() == ["trained", "diverged", "trained", "trained"]
+    assert with_it.status[:, 0].tolist() == ["trained", "diverged", "trained"]
     assert with_it.epochs[1, 0] < 3
     assert np.isnan(with_it.runs["loss"][1, 0, 3:]).all()
-    for index, rate in zip((0, 2, 3), others, strict=True):
+    for index, rate in zip((0, 2), others, strict=True):
         rtol = 0.0 if runs_per_batch == 1 else 1e-5
         assert_is(with_it, index, alone(rate, optimizer=optax.sgd, epochs=5), rtol=rtol)
     assert with_it.order()[-1] == 1
@@ -313,13 +315,13 @@ def test_a_diverged_run_leaves_no_trace_in_the_others(runs_per_batch):
 
 
 def test_all_diverged():
-    result = train([1e30, 1e31], optimizer=optax.sgd, epochs=50)
+    result = train([1e30, 1e31, 1e32], optimizer=optax.sgd, epochs=50)
     assert (result.status == "diverged").all()
     assert len(result.seconds) < 4  # There is no epoch without a run.
-    assert result.metrics["loss"].shape == (2, 50)
+    assert result.metrics["loss"].shape == (3, 50)
     with pytest.raises(ValueError, match="All schedules have a run that diverged"):
         result.best()
-    assert result.summary().endswith("2 diverged")
+    assert result.summary().endswith("3 diverged")
 
 
 def test_a_rule_of_ones_own_says_what_diverged():
@@ -327,12 +329,12 @@ def test_a_rule_of_ones_own_says_what_diverged():
         assert set(row) == {"loss", "mae", "validation_loss", "validation_mae"}
         return row["loss"] > 5.0
 
-    result = train([0.05, 1e-6], diverges=diverges)
-    assert result.status[:, 0].tolist() == ["trained", "diverged"]
-    assert result.epochs[:, 0].tolist() == [3, 1]
+    result = train([0.05, 1e-6, 0.05], diverges=diverges)
+    assert result.status[:, 0].tolist() == ["trained", "diverged", "trained"]
+    assert result.epochs[:, 0].tolist() == [3, 1, 3]
 
 
-@pytest.mark.parametrize("runs_per_batch", [1, 3])
+@pytest.mark.parametrize("runs_per_batch", [1, slow(3)])
 def test_early_stopping_for_each_run(runs_per_batch):
     def climbing_from(step):
         pieces = [jaxlr.constant_schedule(0.02), jaxlr.constant_schedule(-0.02)]
@@ -380,8 +382,9 @@ def halved(keep, **kwargs):
     return sweep(RATES, place, slide, data, keep=keep, **settings)
 
 
-@pytest.mark.parametrize("runs_per_batch", [1, 3, 8])
-@pytest.mark.parametrize("seeds", [1, 2])
+@pytest.mark.parametrize(
+    ("runs_per_batch", "seeds"), [(1, 1), (8, 1), *(slow(3, s) for s in (1, 2)), slow(1, 2)]
+)
 def test_halving_finds_the_optimum(runs_per_batch, seeds):
     full, result = (
         halved(keep, runs_per_batch=runs_per_batch, seeds=seeds) for keep in (None, {1: 4, 3: 2})
@@ -469,6 +472,7 @@ def test_ranks_and_tables(tmp_path):
         result.to_csv(tmp_path / "other.csv", rows="batches")
 
 
+@pytest.mark.slow
 def test_the_picture_has_the_rates_that_were_used():
     pytest.importorskip("matplotlib")
     from jaxlr.plot import figure
@@ -489,7 +493,7 @@ def test_what_is_shown_of_a_result_is_short():
     result = train(seeds=2)
     assert repr(result).startswith("SweepResult(3 schedules, 2 seeds; 6 runs in ")
     assert repr(result).endswith(f": {result.best().schedule})")
-    assert len(repr(train([1e30, 1e31], optimizer=optax.sgd))) < 200
+    assert len(repr(train([1e30, 1e31, 1e32], optimizer=optax.sgd))) < 200
 
 
 def test_the_memory_of_a_run():
@@ -587,7 +591,7 @@ def assert_same_sweep(a, b):
     jax.tree.map(np.testing.assert_array_equal, a.params(a.best().index), b.params(b.best().index))
 
 
-@pytest.mark.parametrize("number", [1, 2, 4])
+@pytest.mark.parametrize("number", [2, slow(1), slow(4)])
 def test_a_resumed_sweep_is_the_undisturbed_one(tmp_path, number):
     settings = {
         "schedules": [0.01, 1e30, 0.03, 0.1, 0.2],
@@ -606,6 +610,7 @@ def test_a_resumed_sweep_is_the_undisturbed_one(tmp_path, number):
         train(checkpoint=tmp_path, **(settings | {"keep": None}))
 
 
+@pytest.mark.slow
 def test_a_resumed_sweep_over_several_kinds_is_the_undisturbed_one(tmp_path):
     settings = {"schedules": LISTENING, "epochs": 5, "keep": {2: 5}, "seeds": 2}
     interrupted_after(3, checkpoint=tmp_path, **settings)

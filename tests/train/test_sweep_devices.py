@@ -17,7 +17,7 @@ EXAMPLE = HERE.parents[1] / "examples" / "distributed_sweep.py"
 
 PROGRAM = """
 import sys
-sys.path.insert(0, sys.argv[1])
+sys.path[:0] = sys.argv[1], sys.argv[1] + "/.."
 import functools
 import jax, jaxlr, numpy as np, optax
 import test_sweep as t
