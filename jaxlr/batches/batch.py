@@ -173,7 +173,8 @@ class Batch:
         used = list(dict.fromkeys(groups.tolist()))  # In order of first appearance.
         rows = {group: self._layout.rows[places[groups == group]] for group in used}
         columns = None if self._columns is None else self._rows_of_table(places)
-        layout = Layout([used.index(group) for group in groups.tolist()])
+        numbers_of_used = dict(zip(used, range(len(used)), strict=True))
+        layout = Layout([numbers_of_used[group] for group in groups.tolist()])
         some = Batch._make(layout, _rows_of(self._stacks, rows), columns)
         if self._arrays is not None:
             some._keep_arrays(_rows_of(self.as_arrays()._stacks, rows))
@@ -181,7 +182,7 @@ class Batch:
 
     def plot(self, steps: int | None = None, *, ax: Any = None, **line: Any) -> Any:
         """Plots the schedules and returns the axes; see :func:`jaxlr.plot.plot_schedules`."""
-        plot = importlib.import_module("jaxlr.plot")  # By name: it stands above this module.
+        plot = importlib.import_module("jaxlr.plot")  # Lazily: plot imports this module.
         return plot.plot_schedules(self, steps, ax=ax, **line)
 
     def __repr__(self) -> str:

@@ -10,6 +10,7 @@ from jax.typing import ArrayLike
 
 from jaxlr.catalogue.piecewise import piecewise_curve_schedule
 from jaxlr.catalogue.warmups import warmup_cosine_decay_schedule
+from jaxlr.core.export import exported_tuple
 from jaxlr.core.numbers import (
     as_float,
     as_number,
@@ -232,6 +233,7 @@ def _check_gamma(*, mode: str, gamma: ArrayLike, **_: Any) -> None:
         )
 
 
+@exported_tuple
 class _Cycle(NamedTuple):
     """The lengths within a cycle, and the logarithm of the shrink factor if there is one."""
 

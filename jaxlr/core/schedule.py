@@ -157,7 +157,7 @@ class Schedule(Arithmetic):
 
     def plot(self, steps: int | None = None, *, ax: Any = None, **line: Any) -> Any:
         """Plots the schedule and returns the axes; see :func:`jaxlr.plot.plot_schedules`."""
-        plot = importlib.import_module("jaxlr.plot")  # By name: it stands above this module.
+        plot = importlib.import_module("jaxlr.plot")  # Lazily: plot imports this module.
         return plot.plot_schedules(self, steps, ax=ax, **line)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from jax import lax
 from jax.typing import ArrayLike
 
+from jaxlr.core.export import exported_tuple
 from jaxlr.core.numbers import as_float, as_steps, exact, is_integer, namespace, on_host
 from jaxlr.exact.doubles import Double, double, exponential, log, most_exponent, product
 from jaxlr.exact.intervals import anywhere, by_interval, counts_before
@@ -45,6 +46,7 @@ class Cycle(NamedTuple):
     end: Instant
 
 
+@exported_tuple
 class Length(NamedTuple):
     """The length of a cycle: whole steps, plus at most half a step with 36 bits."""
 
@@ -105,6 +107,7 @@ def _begin(number: jax.Array, length: Length) -> Instant:
     return Instant(whole, (main - last) + rest)
 
 
+@exported_tuple
 class Table(NamedTuple):
     """Precomputed columns for cycles that grow, one entry per cycle."""
 

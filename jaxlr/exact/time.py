@@ -17,6 +17,7 @@ import numpy as np
 from jax import lax
 from jax.typing import ArrayLike
 
+from jaxlr.core.export import exported_tuple
 from jaxlr.core.numbers import (
     as_float,
     as_number,
@@ -126,6 +127,7 @@ def passed(count: ArrayLike, begin: ArrayLike) -> jax.Array:
     return jnp.maximum(count - begin, jnp.zeros((), count.dtype))
 
 
+@exported_tuple
 class Instant(NamedTuple):
     """A time as whole steps plus a part of at most half a step, so that no precision is lost."""
 

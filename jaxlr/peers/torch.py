@@ -76,7 +76,7 @@ CURVES = {"cos": "cosine", "linear": "linear"}
 """The curve of each ``anneal_strategy``."""
 
 _MOMENTUM = ("cycle_momentum", "base_momentum", "max_momentum")
-"""What PyTorch takes for the momentum, in the constructors of schedules of the rate."""
+"""Arguments of PyTorch for the momentum, which here has constructors of its own."""
 
 
 @constructor
@@ -204,7 +204,7 @@ def OneCycleLR(
 
     The last value comes at step ``total_steps - 1`` and holds, where PyTorch leaves the curve
     (below 0 if it is a line) and then raises an error. Where ``pct_start`` leaves no room for a
-    phase, the others are those of PyTorch: :func:`jaxlr.piecewise_curve_schedule`.
+    phase, the others are as in PyTorch: :func:`jaxlr.piecewise_curve_schedule`.
     """
     steps = _steps_of(total_steps, epochs, steps_per_epoch)
     curve = CURVES[anneal_strategy]
