@@ -36,9 +36,9 @@ from jaxlr.exact.time import (
     instant,
     inverse,
     later,
-    passed,
     phase,
     progress_in,
+    steps_since,
     total,
     whole_periods,
 )
@@ -465,7 +465,7 @@ def sgdr_schedule(
 
     def of_cycle(count: jax.Array, entry: Any) -> jax.Array:
         start, arguments = entry
-        value: jax.Array = warmup_cosine(passed(count, start), **arguments)
+        value: jax.Array = warmup_cosine(steps_since(count, start), **arguments)
         return value
 
     return by_interval(of_cycle, starts[1:], count, (starts, arguments))
