@@ -24,6 +24,7 @@ from typing import Any
 import jax
 import numpy as np
 from matplotlib.figure import Figure
+from PIL import Image
 
 import jaxlr
 from jaxlr.core.family import Parametric
@@ -164,10 +165,10 @@ def short(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else repr(value)
 
 
-def save(picture: Figure, path: Path, description: str) -> None:
+def save(picture: Figure, path: Path, shown: str) -> None:
     """Writes a picture that carries what it shows, so that a test can tell whether it is old."""
     with write_whole(path, "wb") as stream:
-        picture.savefig(stream, format="png", dpi=72, metadata={"Description": description})
+        picture.savefig(stream, format="png", dpi=72, metadata={"Description": shown})
 
 
 def overview(columns: int = 8) -> Figure:
@@ -185,14 +186,27 @@ def overview(columns: int = 8) -> Figure:
     return whole
 
 
+def description(path: Path) -> str | None:
+    """What a picture shows, as it says itself."""
+    if not path.exists():
+        return None
+    with Image.open(path) as picture:
+        return str(picture.info.get("Description"))
+
+
 def draw(folder: Path) -> None:
-    """Draws all pictures."""
+    """Draws the pictures that are missing or show something else; delete one to draw it anew."""
     for name in DEFAULT_SPACES:
         schedules, picture = drawn(name), figure()
+        if description(folder / f"{name}.png") == "\n".join(schedules):
+            continue
         labels = {f"{text[:97]} …" if text[99:] else text: lr for text, lr in schedules.items()}
         plot_schedules(labels, STEPS, ax=picture.axes[0])
         save(picture, folder / f"{name}.png", "\n".join(schedules))
-    save(overview(), folder / "overview.png", "every family")
+    everything = "\n".join(text for name in DEFAULT_SPACES for text in drawn(name))
+    if description(folder / "overview.png") == everything:
+        return
+    save(overview(), folder / "overview.png", everything)
     batch, picture = random_schedules(jax.random.key(0), 50, total_steps=1000, peak=1.0), figure()
     plot_batch(batch, 1000, ax=picture.axes[0])
     save(picture, folder / "random_schedules.png", "50 random schedules")

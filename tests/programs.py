@@ -10,9 +10,10 @@ from cases import CASES, COUNTS
 BEFORE = 3
 """So many counts before 0 come first."""
 
-INTS = np.array([-(2**31), -1000, -1, *COUNTS, 2**24 + 1, 2**31 - 2, 2**31 - 1], np.int32)
-FLOATS = np.array([-1000, -1, -0.5, *COUNTS, 2**24, 2**31, 1e12], np.float32)
-"""The counts of the cases, some before 0, and some long after the end of each."""
+INTS = np.array([-(2**31), -1000, -1, *COUNTS, 2**24 + 1, 2**31 - 2, 2**31 - 1])
+FLOATS = np.array([-1000, -1, -0.5, *COUNTS, 2**24, 2**31, 1e12])
+"""The counts of the cases, some before 0, and some long after the end of each. JAX makes numbers of
+32 bits of them, but not in float64."""
 
 USUAL = slice(BEFORE, BEFORE + len(COUNTS))
 """The counts of the cases among them."""

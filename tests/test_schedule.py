@@ -10,6 +10,8 @@ import pytest
 
 import jaxlr
 
+pytestmark = pytest.mark.x64
+
 
 def columns(init_value=0, peak_value=1, warmup_steps=1, decay_steps=3):
     """The arguments of some cycles, an array for each."""

@@ -9,6 +9,7 @@ from jax.typing import ArrayLike
 
 from jaxlr import curves
 from jaxlr.catalogue.transitions import transition_schedule
+from jaxlr.core.export import exported_tuple
 from jaxlr.core.numbers import as_float, as_steps, exact, namespace
 from jaxlr.core.parameters import Fraction, Period, Positive, Steps, Value
 from jaxlr.core.schedule import Schedule, schedule
@@ -255,6 +256,7 @@ def hyperbolic_decay_schedule(
     return blend(init_value, infimum, depth.over, above)
 
 
+@exported_tuple
 class _Milestones(NamedTuple):
     """Counts that split the decay into equal parts, with the exact values there.
 

@@ -10,6 +10,7 @@ from jax.typing import ArrayLike
 
 from jaxlr.catalogue.piecewise import piecewise_curve_schedule
 from jaxlr.catalogue.warmups import warmup_cosine_decay_schedule
+from jaxlr.core.export import exported_tuple
 from jaxlr.core.numbers import (
     as_float,
     as_number,
@@ -35,9 +36,9 @@ from jaxlr.exact.time import (
     instant,
     inverse,
     later,
-    passed,
     phase,
     progress_in,
+    steps_since,
     total,
     whole_periods,
 )
@@ -232,6 +233,7 @@ def _check_gamma(*, mode: str, gamma: ArrayLike, **_: Any) -> None:
         )
 
 
+@exported_tuple
 class _Cycle(NamedTuple):
     """The lengths within a cycle, and the logarithm of the shrink factor if there is one."""
 
@@ -463,7 +465,7 @@ def sgdr_schedule(
 
     def of_cycle(count: jax.Array, entry: Any) -> jax.Array:
         start, arguments = entry
-        value: jax.Array = warmup_cosine(passed(count, start), **arguments)
+        value: jax.Array = warmup_cosine(steps_since(count, start), **arguments)
         return value
 
     return by_interval(of_cycle, starts[1:], count, (starts, arguments))

@@ -14,7 +14,7 @@ from jaxlr.core.parameters import NonNegative, Period, Positive, Steps, Value
 from jaxlr.core.schedule import Schedule, schedule
 from jaxlr.exact import powers
 from jaxlr.exact.doubles import Double, double, exponential, log, per_step
-from jaxlr.exact.time import inverse, passed, whole_periods
+from jaxlr.exact.time import inverse, steps_since, whole_periods
 
 
 def _decay(
@@ -62,7 +62,7 @@ def exponential_decay(
     >>> jaxlr.exponential_decay(1.0, transition_steps=2, decay_rate=0.25)(jnp.arange(5))
     Array([1.    , 0.5   , 0.25  , 0.125 , 0.0625], dtype=float32)
     """
-    elapsed = passed(count, transition_begin)
+    elapsed = steps_since(count, transition_begin)
     return _exponential(elapsed, slope, init_value, transition_steps, staircase, end_value)
 
 
@@ -109,7 +109,7 @@ def natural_exponential_decay(
     References:
       ``NaturalExpDecay`` in Paddle, ``natural_exp_decay`` in TensorFlow 1.
     """
-    elapsed = passed(count, transition_begin)
+    elapsed = steps_since(count, transition_begin)
     return _exponential(elapsed, slope, init_value, transition_steps, staircase, end_value)
 
 
@@ -230,7 +230,7 @@ def inverse_time_decay(
     References:
       ``InverseTimeDecay`` in Keras and in Paddle.
     """
-    elapsed = passed(count, transition_begin)
+    elapsed = steps_since(count, transition_begin)
     if staircase:
         units, rate = whole_periods(elapsed, transition_steps), decay_rate
     else:

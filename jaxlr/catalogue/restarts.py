@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
+from jaxlr.core.export import exported_tuple
 from jaxlr.core.numbers import on_host
 from jaxlr.core.parameters import Cycles, Period, Positive, Steps, Value
 from jaxlr.core.schedule import schedule
@@ -15,6 +16,7 @@ from jaxlr.exact.time import Instant, Phase, instant, later, phase, progress_in
 from jaxlr.exact.waves import half_cosine
 
 
+@exported_tuple
 class _Restarts(NamedTuple):
     """The cycles, and the warm-up of each cycle, or None to skip its computation."""
 

@@ -40,7 +40,7 @@ from jaxlr.exact.doubles import Double, divide, exponential, log, per_step
 from jaxlr.exact.intervals import by_interval
 from jaxlr.exact.parameters import Exponent
 from jaxlr.exact.powers import raised
-from jaxlr.exact.time import blend, passed, progress, total
+from jaxlr.exact.time import blend, progress, steps_since, total
 from jaxlr.exact.waves import half_cosines
 
 Lengths = Annotated[
@@ -351,7 +351,7 @@ def infinite_schedule(
     if growth is None or constant_steps is None or end_value is None:
         return value
     start = total(warmup_steps, cooldown_steps, constant_steps)
-    elapsed, steps = as_steps(passed(count, start), anneal_steps)
+    elapsed, steps = as_steps(steps_since(count, start), anneal_steps)
     anneal = constant_value * exponential(jnp.minimum(elapsed, steps), growth)
     anneal = jnp.where(elapsed < steps, anneal, end_value)
     return jnp.where(_before(count, start), value, anneal)

@@ -13,7 +13,7 @@ from jaxlr.curves import Shape, along
 from jaxlr.exact.doubles import Double, exponential, log, per_step
 from jaxlr.exact.parameters import Exponent
 from jaxlr.exact.powers import power, raised
-from jaxlr.exact.time import blend, inverse, passed, progress, whole_periods
+from jaxlr.exact.time import blend, inverse, progress, steps_since, whole_periods
 from jaxlr.exact.waves import half_cosine
 
 
@@ -226,7 +226,7 @@ def geometric_schedule(
       ``sched_exp`` in fastai, ``ExponentialParamScheduler`` in fvcore (whose start times decay is
       ``end_value``), and the exponential scheduler in OLMo-core.
     """
-    elapsed, steps = as_steps(passed(count, transition_begin), transition_steps)
+    elapsed, steps = as_steps(steps_since(count, transition_begin), transition_steps)
     value = init_value * exponential(jnp.minimum(elapsed, steps), growth)
     return jnp.where(elapsed < steps, value, end_value)
 

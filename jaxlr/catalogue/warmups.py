@@ -42,6 +42,7 @@ from jaxlr.catalogue.decays import (
 )
 from jaxlr.catalogue.transitions import linear_schedule
 from jaxlr.compose import join_schedules
+from jaxlr.core.export import exported_tuple
 from jaxlr.core.numbers import as_float, as_steps, exact, float_dtype, namespace
 from jaxlr.core.parameters import Fraction, NonNegative, Period, Positive, Steps, Value
 from jaxlr.core.schedule import Schedule, schedule
@@ -404,6 +405,7 @@ def _check_radam(*, b2: ArrayLike, **_: Any) -> None:
         )
 
 
+@exported_tuple
 class _Rectified(NamedTuple):
     """Constants that depend on ``b2`` alone; ``first`` is :math:`n_0` and ``rate`` is :math:`q`."""
 

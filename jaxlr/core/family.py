@@ -19,6 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxlr.core import numbers, parameters, text
+from jaxlr.core.export import exported_node
 
 __all__ = [
     "Constructor",
@@ -63,6 +64,7 @@ class Parametric:
         jax.tree_util.register_pytree_with_keys(
             cls, _flatten_with_keys, cls._make, lambda self: (self._leaves, self._structure)
         )
+        exported_node(cls, _structure_to_data, _structure_from_data)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         raise TypeError(
@@ -248,6 +250,19 @@ class _Structure(NamedTuple):
     static: tuple[tuple[str, Any], ...]
     is_ready: bool
     is_opaque: bool
+
+
+def _structure_to_data(structure: _Structure) -> Any:
+    """Returns JSON data for a structure; a plain function has none."""
+    if structure.is_opaque:
+        raise ValueError(f"{structure.family.name} holds a plain function, which has no export.")
+    return [structure.family.name, *structure[1:]]
+
+
+def _structure_from_data(data: Any) -> _Structure:
+    """Rebuilds a structure from JSON data."""
+    name, names, static, *flags = data
+    return _Structure(_FAMILIES[name], tuple(names), tuple(map(tuple, static)), *flags)
 
 
 def _is_opaque(value: Any) -> bool:

@@ -17,6 +17,7 @@ import numpy as np
 from jax import lax
 from jax.typing import ArrayLike
 
+from jaxlr.core.export import exported_tuple
 from jaxlr.core.numbers import (
     as_float,
     as_number,
@@ -40,11 +41,11 @@ __all__ = [
     "inverse",
     "later",
     "most_steps",
-    "passed",
+    "offset_from",
     "phase",
     "progress",
     "progress_in",
-    "since",
+    "steps_since",
     "total",
     "unit",
     "whole_periods",
@@ -120,12 +121,13 @@ def _fractions(done: jax.Array, left: jax.Array, unit: jax.Array) -> Progress:
     return Progress(*(jnp.minimum(as_float(part) * unit, 1.0) for part in (done, left)))
 
 
-def passed(count: ArrayLike, begin: ArrayLike) -> jax.Array:
+def steps_since(count: ArrayLike, begin: ArrayLike) -> jax.Array:
     """Returns the number of steps since ``begin``; 0 before it."""
     count, begin = as_steps(count, begin)
     return jnp.maximum(count - begin, jnp.zeros((), count.dtype))
 
 
+@exported_tuple
 class Instant(NamedTuple):
     """A time as whole steps plus a part of at most half a step, so that no precision is lost."""
 
@@ -169,7 +171,7 @@ def later(time: Instant, steps: Instant) -> Instant:
     return Instant(begin + length + more.astype(begin.dtype), (first - more) + second)
 
 
-def since(count: ArrayLike, time: Instant) -> jax.Array:
+def offset_from(count: ArrayLike, time: Instant) -> jax.Array:
     """Returns ``count - time``, which is negative before ``time``."""
     count, whole = as_steps(count, time.whole)
     return as_float(count - whole) - as_float(time.part)
@@ -192,7 +194,7 @@ def phase(begin: Instant, end: Instant) -> Phase:
 
 def progress_in(count: ArrayLike, phase: Phase) -> Progress:
     """Returns :func:`progress` in a phase whose ends may lie between counts."""
-    done, left = since(count, phase.begin), -since(count, phase.end)
+    done, left = offset_from(count, phase.begin), -offset_from(count, phase.end)
     # `where` is one instruction; `minimum` takes several, because it propagates NaN.
     parts = (jnp.where(part > 0.0, part * phase.unit, 0.0) for part in (done, left))
     elapsed, remaining = (jnp.where(part < 1.0, part, 1.0) for part in parts)

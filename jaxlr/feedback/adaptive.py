@@ -72,6 +72,7 @@ import optax
 from jax.typing import ArrayLike
 
 from jaxlr.compose.wrapping import One
+from jaxlr.core.export import exported_tuple
 from jaxlr.core.family import Constructor, Parametric, compiled, constructor_of, constructors
 from jaxlr.core.numbers import as_float, as_steps, float_dtype
 from jaxlr.core.parameters import Fraction, NonNegative, Number, Positive, Size, Steps, Whole
@@ -90,6 +91,7 @@ __all__ = [
 P = ParamSpec("P")
 
 
+@exported_tuple
 class AdaptiveState(NamedTuple):
     """The state of an adaptive schedule.
 
@@ -293,6 +295,7 @@ def adaptive_schedule(
     return decorate
 
 
+@exported_tuple
 class Plateau(NamedTuple):
     """The memory of :func:`reduce_on_plateau`.
 
@@ -415,6 +418,7 @@ def reduce_on_plateau(
     ), jnp.where(reduces, lower, scale)
 
 
+@exported_tuple
 class Greedy(NamedTuple):
     """The memory of :func:`greedy`.
 

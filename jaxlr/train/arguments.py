@@ -65,22 +65,17 @@ def make_trainer(
       layout: where the runs lie.
     """
     check_functions(init=init, loss=loss, metric=metric, diverges=diverges)
-    batch_size = whole("batch_size", batch_size, 1)
-    accumulate = whole("accumulate", accumulate, 1)
-    check_batches(train, batch_size, accumulate)
-    if validation is not None:
-        epoch.num_examples(validation, "validation")
+    _check_rule(early_stopping)
+    batch_size, accumulate = _sizes(train, batch_size, accumulate)
     if validation_batch_size is not None:
         validation_batch_size = whole("validation_batch_size", validation_batch_size, 1)
-    if not isinstance(early_stopping, EarlyStopping | None):
-        raise TypeError(
-            "`early_stopping` must be a rule made by jaxlr.early_stopping, got "
-            f"{early_stopping!r}. Such as jaxlr.early_stopping(patience=5)."
-        )
-    if validation is not None and metric is None and epoch.takes_key(loss):
-        raise ValueError(
-            "`metric` must be given beside a `loss` that takes a random key: validation has none."
-        )
+    if validation is not None:
+        epoch.num_examples(validation, "validation")
+        if metric is None and epoch.takes_key(loss):
+            raise ValueError(
+                "`metric` must be given beside a `loss` that takes a random key: there is none in "
+                "validation."
+            )
     count = len(columns["learning_rate"])
     structure, schedules = split_optimizer(optimizer, columns)
     for name in schedules.keys() - columns.keys():
@@ -127,9 +122,11 @@ def seed_number(name: str, value: Any) -> int:
     return whole(name, value, 0, 2**32 - 1)
 
 
-def check_batches(train: PyTree, batch_size: int, accumulate: int) -> None:
-    """Refuses batches of which the training data do not fill one update."""
+def _sizes(train: PyTree, batch_size: Any, accumulate: Any) -> tuple[int, int]:
+    """Returns the size and the number of the batches of an update, or refuses them."""
     examples = epoch.num_examples(train, "train")
+    batch_size = whole("batch_size", batch_size, 1)
+    accumulate = whole("accumulate", accumulate, 1)
     if batch_size > examples:
         raise ValueError(
             f"`batch_size` must be from 1 to the number of training examples, {examples}, got "
@@ -139,6 +136,15 @@ def check_batches(train: PyTree, batch_size: int, accumulate: int) -> None:
         raise ValueError(
             f"`accumulate` batches of {batch_size} must fit into the {examples} training examples, "
             f"got {accumulate}."
+        )
+    return batch_size, accumulate
+
+
+def _check_rule(early_stopping: Any) -> None:
+    if not isinstance(early_stopping, EarlyStopping | None):
+        raise TypeError(
+            "`early_stopping` must be a rule made by jaxlr.early_stopping, got "
+            f"{early_stopping!r}. Such as jaxlr.early_stopping(patience=5)."
         )
 
 

@@ -93,7 +93,8 @@ def describe(value: Any) -> str:
     """
     if isinstance(value, _PLAIN):
         return str(value)
-    shown = text(value)
+    many = isinstance(value, list | tuple | dict) and len(value) > 10
+    shown = f"{len(value)} entries" if many else text(value)
     if len(shown) > 500:
         shown = f"{shown[:450]} ... {shown[-50:]}"
     return f"{shown} ({_digest(chr(10).join(_parts(value, ())).encode())})"

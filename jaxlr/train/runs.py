@@ -203,7 +203,9 @@ class Trainer:
     def _keys(self) -> tuple[Array, jax.Array, jax.Array]:
         """The place of each run's seed among all, and their keys: for parameters, for batches."""
         seeds, places = np.unique(self.seeds, return_inverse=True)
-        pairs = [jax.random.split(jax.random.key(int(seed))) for seed in seeds]
+        # By name: the default may be a generator that differs under vmap and between devices.
+        keys = [jax.random.key(int(seed), impl="threefry2x32") for seed in seeds]
+        pairs = [jax.random.split(key) for key in keys]
         init_keys, order_keys = jnp.stack(pairs, axis=1)
         return places.astype(np.int32), init_keys, order_keys
 

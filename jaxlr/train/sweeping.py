@@ -200,8 +200,8 @@ def sweep(
     )
     check_monitors(trainer, monitor)
     configuration = {
-        "schedules": columns["learning_rate"],
-        "hyperparameters": columns,
+        "schedules": candidates,
+        "hyperparameters": {name: x for name, x in columns.items() if name != "learning_rate"},
         "optimizer": optimizer,
         "epochs": epochs,
         "seeds": seeds,

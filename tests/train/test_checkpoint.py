@@ -18,6 +18,8 @@ from jaxlr.train import fit
 from jaxlr.train.checkpoint import Checkpoints
 from jaxlr.train.runs import plain
 
+pytestmark = pytest.mark.xdist_group("checkpoint")  # They share programs.
+
 X = np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)
 Y = X @ np.array([1.0, -2.0, 0.5], np.float32)
 TRAIN = (X, Y)

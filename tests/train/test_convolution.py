@@ -13,6 +13,8 @@ from marks import slow
 from jaxlr.train.images import convolution
 from jaxlr.train.images.convolution import conv_general_dilated, max_pool
 
+pytestmark = pytest.mark.xdist_group("convolution")  # They share programs.
+
 ORDER = ("NHWC", "HWIO", "NHWC")
 
 # Sums of up to some thousand products of unit size, taken in another order.

@@ -24,7 +24,8 @@ FILES = (
 
 BESIDE_THE_REPOSITORY = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "mnist"
 
-# As the session was started, before any fixture changes the environment.
+# As they are before any fixture changes them.
+MIRRORS = data._MIRRORS
 DATA_AT_START = os.environ.get("JAXLR_DATA")
 
 
@@ -324,6 +325,21 @@ class TestDirectories:
         assert data._cache_folder() == tmp_path / "Library" / "Caches" / "jaxlr"
 
 
+def test_every_mirror_is_reached_by_https():
+    assert all(address.startswith("https://") for each in MIRRORS.values() for address in each)
+    assert set(MIRRORS) == {"mnist", "fashion-mnist"}
+
+
+def test_no_home_directory_says_what_to_set(monkeypatch):
+    def nowhere():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setattr(Path, "home", nowhere)
+    with pytest.raises(OSError, match="no home directory .*JAXLR_DATA"):
+        data.load("mnist")
+
+
 @pytest.mark.usefixtures("tiny")
 class TestChecksums:
     @pytest.mark.parametrize("file", FILES)
@@ -341,6 +357,21 @@ class TestChecksums:
         for part in (str(path), expected, actual, "Replace it", "JAXLR_DATA"):
             assert part in str(caught.value)
         assert path.read_bytes() == before
+
+    def test_a_pipe_in_place_of_a_file_is_refused_and_not_waited_for(self, tmp_path):
+        put(tmp_path, MNIST)
+        path = tmp_path / "train-images-idx3-ubyte.gz"
+        path.unlink()
+        os.mkfifo(path)
+        with pytest.raises(ValueError, match=r"train-images.*damaged.*it is no regular file"):
+            data.load("mnist", tmp_path)
+
+    def test_a_huge_file_is_refused_and_not_read_to_its_end(self, tmp_path):
+        put(tmp_path, MNIST, packed=False)
+        path = tmp_path / "train-images-idx3-ubyte"
+        os.truncate(path, 2**40)  # It takes no room on the disk, but would in memory.
+        with pytest.raises(ValueError, match="train-images-idx3-ubyte is damaged"):
+            data.load("mnist", tmp_path)
 
     def test_truncated_packed_file_is_refused(self, tmp_path):
         put(tmp_path, MNIST)

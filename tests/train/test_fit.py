@@ -20,6 +20,8 @@ from jaxlr.train import fit
 from jaxlr.train.epoch import draw_batches, evaluate, start, train_epoch
 from jaxlr.train.optimizer import split_optimizer
 
+pytestmark = pytest.mark.xdist_group("fit")  # They share programs.
+
 N = 50
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(N, 3)).astype(np.float32)
@@ -341,6 +343,12 @@ def test_a_run_repeats_bit_for_bit_and_another_seed_is_another_run():
     same(first.state, second.state)
     same(first.history.steps, second.history.steps)
     assert (first.history.steps["loss"] != other.history.steps["loss"]).any()
+
+
+def test_another_default_generator_is_the_same_run():
+    with jax.default_prng_impl("unsafe_rbg"):
+        other = train(0.1)
+    same(other.history.steps, train(0.1).history.steps)
 
 
 def test_the_users_arrays_survive():

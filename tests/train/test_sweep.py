@@ -14,6 +14,8 @@ import jaxlr
 from jaxlr.train import fit, sweep
 from jaxlr.train.layout import Layout
 
+pytestmark = pytest.mark.xdist_group("sweep")  # They share programs.
+
 N = 50
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(N, 3)).astype(np.float32)
