@@ -338,6 +338,7 @@ def GreedyLR(
     min_lr: Rate = 1e-3,
     max_lr: Rate = 1.0,
     eps: NonNegative = 1e-8,
+    verbose: bool = False,
     smooth: bool = False,
     window_size: Annotated[int, Size()] = 50,
     reset_start: Count = 500,
@@ -345,6 +346,7 @@ def GreedyLR(
     """Raised while a metric improves, lowered while it does not: :func:`jaxlr.greedy`.
 
     Unlike in Transformers ``lr`` may be a schedule too, and an infinite metric is no improvement.
+    ``verbose`` is ignored.
     """
     if on_host(min_lr, max_lr) and np.any(np.greater(min_lr, max_lr)):
         raise ValueError(f"`min_lr` must not be above `max_lr`, got {min_lr} and {max_lr}.")
