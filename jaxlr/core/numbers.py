@@ -79,7 +79,8 @@ def as_number(value: ArrayLike) -> Any:
             limits = np.iinfo(dtype)
             if array.size == 0 or (limits.min <= array.min() and array.max() <= limits.max):
                 return array.astype(dtype)[()]
-        return array.astype(float_dtype())[()]
+        most = np.finfo(float_dtype()).max
+        return np.clip(array.astype(np.float64), -most, most).astype(float_dtype())[()]
     traced = jnp.asarray(value)
     if traced.dtype == jnp.bool_:
         return traced.astype(dtype)
