@@ -5,12 +5,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest -q -n auto
 
-.PHONY: help demo test test-all peers lowest newest package docs lint types hooks bench clean
+.PHONY: help demo test test-slow test-all peers lowest newest package docs lint types hooks bench clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo   train on handwritten digits under a schedule; a table and a picture"
-	@echo "make test   the tests, and in float64 those that depend on it; make test-all: the slow ones too"
+	@echo "make test   the tests, and in float64 those that depend on it; make test-all: all tests"
 	@echo "make peers  the values of PyTorch, Keras, Paddle and other libraries, which it installs"
 	@echo "make lowest, make newest   core tests with the oldest and the newest versions that go together"
 	@echo "make package  wheel and sdist in dist/, tried in an environment of their own"
@@ -31,9 +31,10 @@ test: $(VENV)/installed
 	$(PYTEST) --dist loadgroup -m "not slow" --ignore tests/peers
 	JAX_ENABLE_X64=1 $(PYTEST) --dist loadgroup -m "x64 and not slow" tests
 
-test-all: test
+test-slow: $(VENV)/installed
 	$(PYTEST) --dist loadgroup -m slow --ignore tests/peers
-	$(MAKE) peers
+
+test-all: test test-slow peers
 
 # The versions in constraints.txt stay, but for mpmath, of which PyTorch needs an older one. timm
 # needs torchvision for its models, but not for its schedulers; MMEngine needs OpenCV, fvcore some

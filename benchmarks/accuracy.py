@@ -16,7 +16,8 @@ import optax
 import jaxlr
 
 sys.path.append(str(pathlib.Path(__file__).parents[1] / "tests"))
-from test_schedules import COUNTS, FORMULAS
+from formulas import FORMULAS
+from formulas.exact import COUNTS
 
 LATE = 2**31 - 1
 
@@ -122,6 +123,7 @@ if __name__ == "__main__":
     for label, (family, arguments), end, formula in cases():
         ours, theirs = (getattr(library, family)(*arguments) for library in (jaxlr, optax))
         show(label, ours, theirs, counts(end), formula)
-    for label, (schedule, formula) in FORMULAS.items():
-        theirs = None if "join" in schedule.family.name else in_optax(schedule)
-        show(f"{schedule.family.name} ({label})", schedule, theirs, COUNTS, formula)
+    for family, entries in FORMULAS.items():
+        for number, (schedule, formula) in enumerate(entries, 1):
+            theirs = None if "join" in family else in_optax(schedule)
+            show(f"{family} ({number})", schedule, theirs, COUNTS, formula)

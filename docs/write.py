@@ -16,7 +16,6 @@ import inspect
 import itertools
 import re
 import sys
-import textwrap
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
@@ -25,12 +24,14 @@ from typing import Any
 import jax
 import numpy as np
 from matplotlib.figure import Figure
+from PIL import Image
 
 import jaxlr
 from jaxlr.core.family import Parametric
 from jaxlr.curves import Curve
 from jaxlr.files import write_whole
 from jaxlr.plot import figure, plot_batch, plot_schedules
+from jaxlr.plot.figures import style
 from jaxlr.search import random_schedules, typical_schedules
 from jaxlr.search.defaults import DEFAULT_SPACES
 
@@ -164,46 +165,51 @@ def short(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else repr(value)
 
 
-def save(picture: Any, path: Path, description: str) -> None:
+def save(picture: Figure, path: Path, shown: str) -> None:
     """Writes a picture that carries what it shows, so that a test can tell whether it is old."""
     with write_whole(path, "wb") as stream:
-        picture.savefig(stream, format="png", dpi=72, metadata={"Description": description})
+        picture.savefig(stream, format="png", dpi=72, metadata={"Description": shown})
 
 
-def overview(columns: int = 8) -> Any:
+def overview(columns: int = 8) -> Figure:
     """Every family in a small panel of its own: the picture of the README."""
     rows = -(-len(DEFAULT_SPACES) // columns)
-    picture = Figure(figsize=(1.9 * columns, 1.25 * rows), layout="constrained")
-    panels = picture.subplots(rows, columns).flat
+    whole = Figure(figsize=(1.9 * columns, 1.25 * rows), layout="constrained")
+    panels = whole.subplots(rows, columns).flat
     counts = np.arange(STEPS)
     for name, axes in itertools.zip_longest(DEFAULT_SPACES, panels):
         axes.axis("off")
         if name is not None:
             axes.set_title(name.removesuffix("_schedule"), fontsize="small")
-            for lr in drawn(name).values():
-                axes.plot(counts, lr(counts), linewidth=1.2)
-    return picture
+            for number, lr in enumerate(drawn(name).values()):
+                axes.plot(counts, lr(counts), linewidth=1.2, **style(number))
+    return whole
+
+
+def description(path: Path) -> str | None:
+    """What a picture shows, as it says itself."""
+    if not path.exists():
+        return None
+    with Image.open(path) as picture:
+        return str(picture.info.get("Description"))
 
 
 def draw(folder: Path) -> None:
-    """Draws all pictures."""
+    """Draws the pictures that are missing or show something else; delete one to draw it anew."""
     for name in DEFAULT_SPACES:
-        schedules = drawn(name)
-        labels = {
-            textwrap.shorten(text, 96, placeholder=" …"): lr for text, lr in schedules.items()
-        }
-        save(
-            plot_schedules(labels, STEPS, ax=figure().axes[0]).figure,
-            folder / f"{name}.png",
-            "\n".join(schedules),
-        )
-    save(overview(), folder / "overview.png", "every family")
-    batch = random_schedules(jax.random.key(0), 50, total_steps=1000, peak=1.0)
-    save(
-        plot_batch(batch, 1000, ax=figure().axes[0]).figure,
-        folder / "random_schedules.png",
-        "50 random schedules",
-    )
+        schedules, picture = drawn(name), figure()
+        if description(folder / f"{name}.png") == "\n".join(schedules):
+            continue
+        labels = {f"{text[:97]} …" if text[99:] else text: lr for text, lr in schedules.items()}
+        plot_schedules(labels, STEPS, ax=picture.axes[0])
+        save(picture, folder / f"{name}.png", "\n".join(schedules))
+    everything = "\n".join(text for name in DEFAULT_SPACES for text in drawn(name))
+    if description(folder / "overview.png") == everything:
+        return
+    save(overview(), folder / "overview.png", everything)
+    batch, picture = random_schedules(jax.random.key(0), 50, total_steps=1000, peak=1.0), figure()
+    plot_batch(batch, 1000, ax=picture.axes[0])
+    save(picture, folder / "random_schedules.png", "50 random schedules")
 
 
 # All public names.

@@ -10,9 +10,10 @@ from cases import CASES, COUNTS
 BEFORE = 3
 """So many counts before 0 come first."""
 
-INTS = np.array([-(2**31), -1000, -1, *COUNTS, 2**24 + 1, 2**31 - 2, 2**31 - 1], np.int32)
-FLOATS = np.array([-1000, -1, -0.5, *COUNTS, 2**24, 2**31, 1e12], np.float32)
-"""The counts of the cases, some before 0, and some long after the end of each."""
+INTS = np.array([-(2**31), -1000, -1, *COUNTS, 2**24 + 1, 2**31 - 2, 2**31 - 1])
+FLOATS = np.array([-1000, -1, -0.5, *COUNTS, 2**24, 2**31, 1e12])
+"""The counts of the cases, some before 0, and some long after the end of each. JAX makes numbers of
+32 bits of them, but not in float64."""
 
 USUAL = slice(BEFORE, BEFORE + len(COUNTS))
 """The counts of the cases among them."""
@@ -38,4 +39,17 @@ def quick(function):
 def in_parts(names, number):
     """A mark to run a test on parts of some names, which may go to several workers."""
     names = list(names)
-    return pytest.mark.parametrize("part", [names[i::number] for i in range(number)], ids=str)
+    parts = {str(i): names[i::number] for i in range(number)}
+    return pytest.mark.parametrize("part", parts.values(), ids=parts.keys())
+
+
+def of_each(function, cases):
+    """The result of a function for each case, by name; an error says which case it is about."""
+    results = {}
+    for name, case in cases.items():
+        try:
+            results[name] = function(case)
+        except Exception as error:
+            error.add_note(f"The case is {name}.")
+            raise
+    return results

@@ -15,6 +15,8 @@ from jaxlr.cli import main
 from jaxlr.search import parse_space, sample
 from jaxlr.search.spaces import dimensions
 
+pytestmark = pytest.mark.promotes  # Flax and optax do, in training.
+
 NUMBERS = {"total_steps": 1000, "steps_per_epoch": 100}
 SMALL = "--epochs", "2", "--model", "mlp", "--quiet"
 

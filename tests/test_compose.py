@@ -27,7 +27,7 @@ def test_the_algebra_of_schedules():
         (1 - COSINE, 1 - a),
         (0.1 + COSINE, a + 0.1),
         (COSINE - 0.1, a - 0.1),
-        (COSINE - (lambda count: 0.1 * count), a - 0.1 * COUNTS),
+        (COSINE - (lambda count: 0.1 * count.astype(float)), a - 0.1 * COUNTS),
         (0.3 * COSINE, 0.3 * a),
         (COSINE / 4, a / 4),
         (-COSINE, -a),
@@ -35,7 +35,7 @@ def test_the_algebra_of_schedules():
         (np.float64(0.3) + COSINE, 0.3 + a),
         (jnp.float32(0.3) * COSINE, 0.3 * a),
         (COSINE * jnp.float32(0.3), 0.3 * a),
-        (COSINE * (lambda count: 1.0 / (1 + count)), a / (1 + COUNTS)),
+        (COSINE * (lambda count: 1.0 / (1.0 + count.astype(float))), a / (1 + COUNTS)),
     ):
         assert isinstance(combined, jaxlr.Schedule)
         np.testing.assert_allclose(combined(COUNTS), expected, rtol=1e-6, atol=1e-8)
@@ -90,6 +90,7 @@ OPERATORS = {
 each_operator = pytest.mark.parametrize("operate", OPERATORS.values(), ids=OPERATORS.keys())
 
 
+@pytest.mark.promotes
 @each_operator
 def test_operators_take_closures_of_optax(operate):
     ours, theirs = operate(COSINE), operate(optax.cosine_decay_schedule(0.5, 20))
@@ -131,7 +132,7 @@ def test_a_schedule_sees_only_counts_of_its_own(lr, least, most):
 
     def spy(count):
         jax.debug.callback(lambda c: seen.extend(np.ravel(c)), count)
-        return 0.1 * count
+        return 0.1 * count.astype(float)
 
     jax.block_until_ready(lr(spy)(COUNTS))
     jax.effects_barrier()

@@ -1,8 +1,11 @@
 """Counts and periods that no integer type holds, or no count."""
 
 import numpy as np
+import pytest
 
 import jaxlr
+
+pytestmark = pytest.mark.x64
 
 
 def test_a_period_may_be_a_fraction_of_a_step():

@@ -9,7 +9,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from PIL import Image
 
 import jaxlr
 from jaxlr.search.defaults import DEFAULT_SPACES
@@ -51,8 +50,8 @@ def test_what_the_command_writes_is_up_to_date():
 def test_the_pictures_are_up_to_date():
     """Each carries the texts of what it shows."""
     for name in DEFAULT_SPACES:
-        with Image.open(ROOT / "docs" / "gallery" / f"{name}.png") as picture:
-            assert picture.text["Description"] == "\n".join(WRITE.drawn(name)), "run `make docs`"
+        shown = WRITE.description(ROOT / "docs" / "gallery" / f"{name}.png")
+        assert shown == "\n".join(WRITE.drawn(name)), "run `make docs`"
     pictures = {path.stem for path in (ROOT / "docs" / "gallery").glob("*.png")}
     assert pictures == {*DEFAULT_SPACES, "overview", "random_schedules"}
 
@@ -83,12 +82,14 @@ def test_the_text_of_a_picture_is_the_schedule():
         assert WRITE.short(jaxlr.parse(text)) == text
 
 
+@pytest.mark.promotes
 @pytest.mark.parametrize("name", [name for name in PAGES if name != "README.md"])
 def test_a_page_runs(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     run(PAGES[name])
 
 
+@pytest.mark.promotes
 def test_the_readme_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names = run(PAGES["README.md"])
@@ -103,6 +104,19 @@ def test_the_readme_runs(tmp_path, monkeypatch):
     assert len(names["designs"]) == 30
     assert len(names["batch"]) == 64
     assert names["result"].best().schedule.family.name == "cosine_decay_schedule"
+
+
+def test_imports_go_down_the_table_of_rooms():
+    """As CONTRIBUTING.md says; an import within a function waits until it is needed."""
+    table = (ROOT / "CONTRIBUTING.md").read_text()
+    rooms = re.findall(r"^\| `jaxlr/(\w+)(?:/|\.py)`", table, flags=re.MULTILINE)
+    modules = {path.with_suffix("").name for path in (ROOT / "jaxlr").glob("[a-z]*")}
+    assert set(rooms) == modules - {"files", "py", "schedules", "units"}
+    for path in (ROOT / "jaxlr").rglob("*.py"):
+        room = path.relative_to(ROOT / "jaxlr").with_suffix("").parts[0]
+        for other in re.findall(r"^from jaxlr\.(\w+)", path.read_text(), flags=re.MULTILINE):
+            if room in rooms and other in rooms:
+                assert rooms.index(room) <= rooms.index(other), f"{path}: {other} is above"
 
 
 @pytest.mark.parametrize("name", [*PAGES, "CONTRIBUTING.md"])

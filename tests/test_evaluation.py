@@ -85,7 +85,7 @@ def test_an_array_that_is_not_like_the_result_is_refused():
         jaxlr.evaluate(some(), COUNTS, out=np.zeros((len(SOME), len(COUNTS)), np.float32))
     first = jaxlr.evaluate(some(), COUNTS)
     jaxlr.evaluate(some(), COUNTS, out=first)
-    with pytest.raises(ValueError, match=r"`out`.*lost"):
+    with pytest.raises(ValueError, match=r"`out`.*donated"):
         jaxlr.evaluate(some(), COUNTS, out=first)
 
 

@@ -4,16 +4,9 @@ import numpy as np
 import pytest
 from cases import CASES
 from formulas import FORMULAS
-from formulas.exact import T
+from formulas.exact import COUNTS
 
 pytestmark = pytest.mark.x64
-
-LATE = 2**31 - 1
-COUNTS = np.unique(
-    np.concatenate(
-        [np.geomspace(1, LATE, 400), np.linspace(0, 2 * T, 400), T - np.geomspace(1, T, 200)]
-    ).astype(np.int64)
-)
 
 
 def test_every_family_has_a_formula():

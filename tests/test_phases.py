@@ -105,6 +105,7 @@ def test_a_cooldown_follows_its_curve(shape):
     np.testing.assert_allclose(values(lr, np.arange(7, 18)), values(turned, np.arange(11)), 1e-6)
 
 
+@pytest.mark.x64
 @pytest.mark.parametrize("steps", [1, 2, 3, 10, 41, 300, 1000, 2**24 + 1, 10**9, LATE])
 def test_ends_are_exact(steps):
     for lr in (
@@ -120,6 +121,7 @@ def test_ends_are_exact(steps):
             assert np.float32(lr(steps + 1)) == np.float32(0.3)
 
 
+@pytest.mark.x64
 @pytest.mark.parametrize("pct_start", [0.29, 0.57, 0.3, 0.07])
 def test_corners_lie_where_optax_has_them(pct_start):
     for steps in (100, 57, 1000):

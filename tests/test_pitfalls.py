@@ -175,6 +175,7 @@ def test_roots_have_gradients_from_their_end_on(library, count):
     assert np.isfinite(jax.grad(wave)(100.0))
 
 
+@pytest.mark.promotes
 @on_both
 def test_a_piece_out_of_turn_spoils_no_gradient(library):
     def value(peak):
@@ -306,6 +307,7 @@ def test_python_numbers_and_arrays_share_one_trace():
 
 
 # 17. The rate in a bfloat16 optimizer.
+@pytest.mark.promotes
 @on_both
 def test_a_rate_keeps_its_digits_beside_bfloat16_parameters(library):
     optimizer = optax.inject_hyperparams(optax.sgd)(library.constant_schedule(0.1))

@@ -121,6 +121,7 @@ def test_the_longest_of_several_decides(ax):
     assert ax.get_lines()[0].get_xdata()[-1] == 70
 
 
+@pytest.mark.promotes
 def test_functions_are_drawn_to_their_end_if_they_have_one(ax):
     assert length_to_draw(optax.cosine_decay_schedule(0.1, 1000)) == 1001
     assert length_to_draw(jaxlr.with_warmup(optax.cosine_decay_schedule(0.1, 1000), 10)) == 1011

@@ -10,6 +10,8 @@ import pytest
 
 import jaxlr
 
+pytestmark = pytest.mark.x64
+
 
 def columns(init_value=0, peak_value=1, warmup_steps=1, decay_steps=3):
     """The arguments of some cycles, an array for each."""
@@ -320,6 +322,7 @@ def test_a_family_names_its_parameters():
         jaxlr.schedule(lambda count, *values: 0)
 
 
+@pytest.mark.promotes
 def test_a_plain_callable_is_wrapped_and_kept_as_structure():
     outside = optax.cosine_decay_schedule(0.1, 10)
     lr = jaxlr.join_schedules([outside, jaxlr.constant_schedule(0.5)], [10])
@@ -360,6 +363,7 @@ def test_a_batch_of_schedules_is_one_schedule():
         np.testing.assert_allclose(row, alone(jnp.arange(40)), rtol=3e-7, atol=1e-9)
 
 
+@pytest.mark.promotes
 def test_a_schedule_is_an_optax_schedule_under_jit_and_scan():
     optimizer = optax.adam(jaxlr.warmup_cosine_decay_schedule(0.0, 0.1, 10, 100))
 

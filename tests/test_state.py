@@ -8,6 +8,8 @@ import pytest
 
 import jaxlr
 
+pytestmark = pytest.mark.promotes
+
 LR = jaxlr.linear_schedule(1.0, 0.0, 10)
 PARAMS = {"w": jnp.ones(2)}
 

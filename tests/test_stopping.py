@@ -82,7 +82,7 @@ def test_it_is_data():
     rule = jaxlr.early_stopping("accuracy", mode="max", patience=3, min_delta=0.25)
     assert jaxlr.parse(repr(rule), jaxlr.EarlyStopping) == rule
     assert jaxlr.EarlyStopping.from_dict(rule.to_dict()) == rule
-    assert jax.tree.leaves(rule) == [3, 0.25]
+    assert jax.tree.leaves(rule) == [3, 0.25, 0]
     traces = []
 
     @jax.jit

@@ -60,6 +60,7 @@ def test_fractions_of_more_than_the_run_are_refused():
         fractions_to_steps([0.6, 0.5], 100)
 
 
+@pytest.mark.promotes
 def test_numbers_of_all_types_are_taken():
     for one in (1, 1.0, np.int64(1), np.float32(1), np.asarray(1), jnp.int32(1)):
         assert epochs_to_steps(one, 10 * one, one) == 10

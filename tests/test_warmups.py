@@ -106,7 +106,7 @@ def test_a_power_of_tokens_after_a_warm_up():
     {
         "geometric to 0": (
             lambda: jaxlr.warmup_stable_decay_schedule(0, 1, 2, 2, 2, decay_curve="geometric"),
-            "`decay_curve='geometric'` goes between positive values only",
+            "`decay_curve='geometric'` needs positive values",
         ),
         "geometric from 0": (
             lambda: jaxlr.warmup_stable_decay_schedule(0, 1, 2, 2, 2, warmup_curve="geometric"),
@@ -146,7 +146,7 @@ def test_a_power_of_tokens_after_a_warm_up():
         ),
         "no timescale": (
             lambda: jaxlr.warmup_inverse_sqrt_schedule(0, 1, 0),
-            "`timescale` is `warmup_steps` by default",
+            "`timescale` defaults to `warmup_steps`",
         ),
         "b2": (lambda: jaxlr.radam_warmup_schedule(1, 0.5), "`b2` must be at least 0.62"),
         "unsorted": (
@@ -161,7 +161,7 @@ def test_a_power_of_tokens_after_a_warm_up():
             lambda: jaxlr.piecewise_curve_schedule([2, 5], [1, 2, 3]),
             "one number for each of the `knots`",
         ),
-        "no knots": (lambda: jaxlr.piecewise_curve_schedule([], []), "one at the least"),
+        "no knots": (lambda: jaxlr.piecewise_curve_schedule([], []), "at least one"),
         "empty table": (lambda: jaxlr.table_schedule([]), "one or more numbers"),
         "a number for a table": (lambda: jaxlr.table_schedule(0.1), "one or more numbers"),
     }.values(),

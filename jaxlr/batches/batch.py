@@ -28,6 +28,7 @@ differentiate it, and spread its leaves over several devices.
 """
 
 import functools
+import importlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Self, overload
 
@@ -172,7 +173,8 @@ class Batch:
         used = list(dict.fromkeys(groups.tolist()))  # In order of first appearance.
         rows = {group: self._layout.rows[places[groups == group]] for group in used}
         columns = None if self._columns is None else self._rows_of_table(places)
-        layout = Layout([used.index(group) for group in groups.tolist()])
+        numbers_of_used = dict(zip(used, range(len(used)), strict=True))
+        layout = Layout([numbers_of_used[group] for group in groups.tolist()])
         some = Batch._make(layout, _rows_of(self._stacks, rows), columns)
         if self._arrays is not None:
             some._keep_arrays(_rows_of(self.as_arrays()._stacks, rows))
@@ -180,9 +182,8 @@ class Batch:
 
     def plot(self, steps: int | None = None, *, ax: Any = None, **line: Any) -> Any:
         """Plots the schedules and returns the axes; see :func:`jaxlr.plot.plot_schedules`."""
-        from jaxlr.plot import plot_schedules
-
-        return plot_schedules(self, steps, ax=ax, **line)
+        plot = importlib.import_module("jaxlr.plot")  # Lazily: plot imports this module.
+        return plot.plot_schedules(self, steps, ax=ax, **line)
 
     def __repr__(self) -> str:
         title = f"Batch of {len(self)} schedules"
@@ -297,8 +298,8 @@ def stack(schedules: Iterable[Schedule], table: Mapping[str, npt.ArrayLike] | No
     for member in members:
         if not isinstance(member, Schedule):
             raise TypeError(
-                f"`schedules` must hold schedules, got {member!r}. jaxlr.wrap makes one of a plain "
-                "function of the count."
+                f"`schedules` must hold schedules, got {member!r}. Use jaxlr.wrap for a "
+                "plain function of the count."
             )
     if not members:
         raise ValueError("`schedules` must have at least one schedule, got none.")
@@ -343,7 +344,7 @@ def batched(schedules: Schedule, table: Mapping[str, npt.ArrayLike] | None = Non
     if len(sizes) != 1 or sizes <= {(), (0,)}:
         raise ValueError(
             f"`schedules` must have leaves with one row for each member, got {schedules!r}. "
-            "jaxlr.stack makes a batch of single schedules."
+            "Use jaxlr.stack for single schedules."
         )
     ((size,),) = sizes
     if _on_host(schedules) and not _is_elementwise(schedules):
@@ -435,7 +436,9 @@ def concatenate(batches: Iterable[Batch]) -> Batch:
     parts = list(batches)
     for part in parts:
         if not isinstance(part, Batch):
-            raise TypeError(f"`batches` must hold batches, got {part!r}. jaxlr.stack makes one.")
+            raise TypeError(
+                f"`batches` must hold batches, got {part!r}. Use jaxlr.stack to make one."
+            )
     if not parts:
         raise ValueError("`batches` must have at least one batch, got none.")
     columns = None

@@ -76,7 +76,7 @@ def evaluate(
     if path is None:
         return values_on(batch, counts, out, devices, isinstance(schedules, Schedule))
     if out is not None:
-        raise ValueError(f"`out` has no meaning for a file; give it or `path`, got {path!r}.")
+        raise ValueError(f"`out` cannot be combined with `path`, got {path!r}. Give one of them.")
     return _write(schedules, counts, path, devices, progress)
 
 

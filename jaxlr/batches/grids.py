@@ -71,7 +71,9 @@ def zipped(family: Callable[..., Schedule], /, **axes: Any) -> Batch:
     columns, fixed = _axes(axes)
     lengths = {name: len(column) for name, column in columns.items()}
     if len(set(lengths.values())) > 1:
-        raise ValueError(f"The lists must be equally long, got {lengths}. jaxlr.grid combines all.")
+        raise ValueError(
+            f"The lists must be equally long, got {lengths}. Use jaxlr.grid to combine."
+        )
     return _design(family, columns, fixed)
 
 

@@ -1,6 +1,6 @@
-"""How the devices of a computer evaluate a batch: placement, wide vectors, one member at a time.
+"""Evaluates a batch on devices: placement, vector width, and the order of the members.
 
-None of this changes a value. It makes a large batch as fast to evaluate as memory is to write.
+None of this changes a value. It makes evaluating a large batch as fast as writing memory.
 """
 
 import functools
@@ -56,14 +56,14 @@ def values_on(
     devices: Sequence[jax.Device],
     single: bool = False,
 ) -> jax.Array:
-    """The values of all members at some counts, computed on some devices.
+    """Returns the values of all members at the given counts, computed on the given devices.
 
     Args:
       batch: the batch.
       counts: the counts.
-      out: an array whose memory the result takes, or None.
-      devices: the devices that share the members.
-      single: whether the batch stands for its one member, whose values have no axis of members.
+      out: an array whose memory the result reuses, or None.
+      devices: the devices to spread the members over.
+      single: whether to drop the axis of members, for a batch that stands for one schedule.
     """
     number, counts = len(batch), host_count(counts)
     devices = devices if number > 1 else devices[:1]
@@ -88,7 +88,7 @@ def values_on(
 
 
 def _placed(batch: Batch, sharding: Sharding, number: int) -> Batch:
-    """Returns the arrays spread over ``number`` devices; the last result is cached."""
+    """Returns the batch's arrays spread over ``number`` devices; the last result is cached."""
     if batch._placed is None or batch._placed[0] != sharding:
         arrays = batch.as_arrays()
 
@@ -125,7 +125,7 @@ def _check_out(out: Any, shape: tuple[int, ...], sharding: Sharding) -> None:
         raise ValueError("`out` must not have been donated already, got a deleted array.")
     if not out.sharding.is_equivalent_to(sharding, out.ndim):
         raise ValueError(
-            f"`out` must be on its devices as the result is, with {sharding}, got one with "
+            f"`out` must have the sharding of the result, {sharding}, got "
             f"{out.sharding}. Give an earlier result of as many members."
         )
 

@@ -1,4 +1,4 @@
-"""Schedules that fall to their end in a given time, each along its own curve."""
+"""Schedules that decay to an end value in a given number of steps, each along its own curve."""
 
 from typing import Any, NamedTuple
 
@@ -9,6 +9,7 @@ from jax.typing import ArrayLike
 
 from jaxlr import curves
 from jaxlr.catalogue.transitions import transition_schedule
+from jaxlr.core.export import exported_tuple
 from jaxlr.core.numbers import as_float, as_steps, exact, namespace
 from jaxlr.core.parameters import Fraction, Period, Positive, Steps, Value
 from jaxlr.core.schedule import Schedule, schedule
@@ -25,7 +26,7 @@ from jaxlr.exact.waves import half_cosine
 def rex_schedule(
     init_value: Value, decay_steps: Steps, end_value: Value = 0.0, beta: Fraction = 0.5
 ) -> Schedule:
-    r"""A reflected exponential: it stays high for long, and falls at the end.
+    r"""A schedule that decays along a reflected exponential: high for long, then a late fall.
 
     .. math::
       E + (I - E) \frac{1 - p}{(1 - \beta) + \beta (1 - p)},
@@ -35,7 +36,7 @@ def rex_schedule(
       init_value: :math:`I`, the value at count 0.
       decay_steps: :math:`T`, the count from which ``end_value`` holds.
       end_value: :math:`E`.
-      beta: :math:`\beta`; 0 is a line, near 1 most of the way is made at the very end.
+      beta: :math:`\beta`; 0 is a line, and near 1 most of the change comes at the very end.
 
     Returns:
       The schedule.
@@ -49,7 +50,7 @@ def rex_schedule(
 
     References:
       Chen et al., `REX: Revisiting Budgeted Training with an Improved Schedule
-      <https://arxiv.org/abs/2107.04197>`_, 2021, with 0.5. ``RexLR`` of axolotl has 0.9.
+      <https://arxiv.org/abs/2107.04197>`_, 2021, with ``beta=0.5``. ``RexLR`` in axolotl uses 0.9.
     """
     return transition_schedule(init_value, end_value, decay_steps, curves.rex(beta))
 
@@ -63,7 +64,7 @@ def tanh_decay_schedule(
     upper: Value = 3.0,
     exact_ends: bool = True,
 ) -> Schedule:
-    r"""Part of a hyperbolic tangent: it stays high, falls, and stays low.
+    r"""A schedule that decays along a hyperbolic tangent: it stays high, falls, and stays low.
 
     .. math::
       E + \frac{I - E}{2} \left(1 - \tanh(l (1 - p) + u p)\right),
@@ -74,10 +75,11 @@ def tanh_decay_schedule(
       decay_steps: :math:`T`, the count from which ``end_value`` holds.
       end_value: :math:`E`.
       lower: :math:`l`, where on the tangent the decay begins.
-      upper: :math:`u`, where it ends; twice the fraction that is left there is
-        :math:`1 - \tanh u`.
+      upper: :math:`u`, where it ends. A fraction :math:`(1 - \tanh u) / 2` of the way is left
+        there.
       exact_ends: whether to stretch the formula so that it goes from exactly ``init_value`` to
-        exactly ``end_value``; as it is, it comes near them, and jumps to them at both ends.
+        exactly ``end_value``. Otherwise it only comes close, and the value jumps to the exact ones
+        at both ends.
 
     Returns:
       The schedule.
@@ -92,8 +94,8 @@ def tanh_decay_schedule(
 
     References:
       Hsueh et al., `Stochastic Gradient Descent with Hyperbolic-Tangent Decay on Classification
-      <https://arxiv.org/abs/1806.01593>`_, 2018. ``TanhLRScheduler`` of timm is the formula as it
-      is: ``exact_ends=False``.
+      <https://arxiv.org/abs/1806.01593>`_, 2018. ``TanhLRScheduler`` in timm uses
+      ``exact_ends=False``.
     """
     curve = curves.tanh(lower, upper, exact_ends)
     return transition_schedule(init_value, end_value, decay_steps, curve)
@@ -107,7 +109,7 @@ def k_decay_schedule(
     k: PositiveExponent = 1.0,
     curve: Shape = "cosine",
 ) -> Schedule:
-    r"""A curve that is entered late: it is followed at a power of the time that is over.
+    r"""A schedule that follows a curve at a power of the elapsed fraction.
 
     .. math::
       I D(p^k) + E (1 - D(p^k)), \qquad p = \operatorname{clip}(t / T, 0, 1)
@@ -116,14 +118,14 @@ def k_decay_schedule(
       init_value: :math:`I`, the value at count 0.
       decay_steps: :math:`T`, the count from which ``end_value`` holds.
       end_value: :math:`E`.
-      k: :math:`k`; 1 is the curve itself, above 1 the value stays high for longer.
+      k: :math:`k`; 1 is the curve itself, and above 1 the value stays high for longer.
       curve: :math:`D`, a curve of :mod:`jaxlr.curves` or the name of one.
 
     Returns:
       The schedule.
 
     Raises:
-      ValueError: for a negative length, or ``k`` that is not positive.
+      ValueError: for a negative length, or if ``k`` is not positive.
 
     >>> import jaxlr, numpy as np
     >>> lr = jaxlr.k_decay_schedule(1.0, decay_steps=4, k=2.0)
@@ -132,22 +134,21 @@ def k_decay_schedule(
 
     References:
       Zhang and Li, `k-decay: A New Method For Learning Rate Schedule
-      <https://arxiv.org/abs/2004.05909>`_, 2020. It is ``k_decay`` of timm's
-      ``CosineLRScheduler``, and with ``curve=curves.polynomial(power)`` of its
-      ``PolyLRScheduler``.
+      <https://arxiv.org/abs/2004.05909>`_, 2020. ``CosineLRScheduler`` in timm has it
+      as ``k_decay``, and so has ``PolyLRScheduler``, with ``curve=curves.polynomial(power)`` here.
     """
     return transition_schedule(init_value, end_value, decay_steps, curves.k_decay(k, curve))
 
 
 @schedule
 def half_cosine_schedule(init_value: Value, decay_steps: Steps, end_value: Value = 0.0) -> Schedule:
-    r"""The second half of a cosine decay: it falls fastest at its start.
+    r"""A schedule that is the second half of a cosine decay, falling fastest at its start.
 
     .. math::
       E + (I - E) \left(1 - \sin \frac{\pi p}{2}\right), \qquad p = \operatorname{clip}(t / T, 0, 1)
 
     Args:
-      init_value: :math:`I`, the value at count 0, which is half-way down the whole cosine.
+      init_value: :math:`I`, the value at count 0, halfway down the full cosine.
       decay_steps: :math:`T`, the count from which ``end_value`` holds.
       end_value: :math:`E`.
 
@@ -163,7 +164,7 @@ def half_cosine_schedule(init_value: Value, decay_steps: Steps, end_value: Value
     [1.    0.5   0.134 0.    0.   ]
 
     References:
-      ``HalfCosWithWarmup`` of OLMo-core takes the peak of the whole cosine,
+      ``HalfCosWithWarmup`` in OLMo-core takes the peak of the full cosine, which is
       ``2 * init_value - end_value``.
     """
     return transition_schedule(init_value, end_value, decay_steps, "sine")
@@ -173,7 +174,7 @@ def half_cosine_schedule(init_value: Value, decay_steps: Steps, end_value: Value
 def cosine_linear_envelope_schedule(
     count: jax.Array, init_value: Value, decay_steps: Steps, alpha: Value = 0.0
 ) -> ArrayLike:
-    r"""Half a cosine wave times a line, from a value down to a fraction of it.
+    r"""A schedule that decays along half a cosine wave times a line, to a fraction of its start.
 
     .. math::
       I \left(\alpha + (1 - \alpha) (1 - p) \frac{1 + \cos \pi p}{2}\right),
@@ -196,7 +197,7 @@ def cosine_linear_envelope_schedule(
     [1.    0.64  0.25  0.037 0.    0.   ]
 
     References:
-      ``CosLinearEnvelope`` of OLMo, whose ``alpha_f`` is 0.1.
+      ``CosLinearEnvelope`` in OLMo, whose ``alpha_f`` is 0.1.
     """
     remaining = progress(count, decay_steps).remaining
     wave = remaining * half_cosine(remaining)
@@ -207,7 +208,7 @@ def _check_bound(*, decay_steps: ArrayLike, upper_bound: ArrayLike, **_: Any) ->
     if np.any(np.asarray(decay_steps) > np.asarray(upper_bound)):
         raise ValueError(
             f"`upper_bound` must be at least `decay_steps`, got {upper_bound} and {decay_steps}. "
-            "It is the longest training that the decay is meant for."
+            "It is the length of the longest training run."
         )
 
 
@@ -219,7 +220,7 @@ def hyperbolic_decay_schedule(
     infimum: Value,
     upper_bound: Period,
 ) -> jax.Array:
-    r"""Part of a hyperbola, whose start hardly depends on the length of training.
+    r"""A schedule that decays along a hyperbola, and starts alike for any length of training.
 
     .. math::
       I - (I - J) \left(h(0) - h(\min(t, T))\right), \qquad
@@ -228,13 +229,13 @@ def hyperbolic_decay_schedule(
     Args:
       init_value: :math:`I`, the value at count 0.
       decay_steps: :math:`T`, the count from which the last value holds.
-      infimum: :math:`J`, the last value of the longest training.
-      upper_bound: :math:`U`, the length of the longest training in steps, for which the decay is a
-        line.
+      infimum: :math:`J`, the last value of the longest training run.
+      upper_bound: :math:`U`, the length of the longest training run in steps. With
+        ``decay_steps`` equal to it, the decay is a line.
 
     Returns:
       The schedule. It holds its last value :math:`I - (I - J) \sqrt{(2 - T / U)\, T / U}`, which
-      is above the infimum where ``decay_steps`` is below ``upper_bound``.
+      is above the infimum if ``decay_steps`` is below ``upper_bound``.
 
     Raises:
       ValueError: if ``upper_bound`` is not positive, or below ``decay_steps``.
@@ -255,10 +256,11 @@ def hyperbolic_decay_schedule(
     return blend(init_value, infimum, depth.over, above)
 
 
+@exported_tuple
 class _Milestones(NamedTuple):
-    """Counts on the way at equal distances in depth, and what is known there.
+    """Counts that split the decay into equal parts, with the exact values there.
 
-    From the last of them on, no exponent is long.
+    Computing from the nearest one keeps all exponents small.
     """
 
     rate: Any
@@ -271,12 +273,13 @@ class _Milestones(NamedTuple):
 def _milestones(
     *, init_value: ArrayLike, decay_steps: ArrayLike, infimum: ArrayLike, upper_bound: ArrayLike
 ) -> _Milestones:
+    """Computes the milestones, in double precision for host numbers."""
     array = namespace(init_value, decay_steps, infimum, upper_bound)
     log_value, part = log(init_value), divide(decay_steps, upper_bound)
     rate = log(infimum) - log_value
     shares = np.linspace(1.0, 0.0, 8, endpoint=False)
 
-    def depth(square: Any) -> Any:  # Above 0, so that its derivative is finite.
+    def depth(square: Any) -> Any:  # Kept above 0, so that its derivative is finite.
         return array.sqrt(array.maximum(square, np.finfo(np.float32).tiny))
 
     whole = depth(part * (2.0 - part))
@@ -301,7 +304,7 @@ def exp_hyperbolic_decay_schedule(
     infimum: Positive,
     upper_bound: Period,
 ) -> jax.Array:
-    r"""A power that follows part of a hyperbola.
+    r"""A schedule that decays along the exponential of a hyperbola.
 
     .. math::
       I \left(J / I\right)^{h(0) - h(\min(t, T))}, \qquad
@@ -310,16 +313,16 @@ def exp_hyperbolic_decay_schedule(
     Args:
       init_value: :math:`I`, the value at count 0.
       decay_steps: :math:`T`, the count from which the last value holds.
-      infimum: :math:`J`, the last value of the longest training.
-      upper_bound: :math:`U`, the length of the longest training in steps, for which the ratio of
-        each value to the one before is the same.
+      infimum: :math:`J`, the last value of the longest training run.
+      upper_bound: :math:`U`, the length of the longest training run in steps. With
+        ``decay_steps`` equal to it, the decay is exponential.
 
     Returns:
-      The schedule. It holds its last value, which is above the infimum where ``decay_steps`` is
+      The schedule. It holds its last value, which is above the infimum if ``decay_steps`` is
       below ``upper_bound``.
 
     Raises:
-      ValueError: if a value or ``upper_bound`` is not positive, or the latter below
+      ValueError: if a value or ``upper_bound`` is not positive, or ``upper_bound`` is below
         ``decay_steps``.
 
     >>> import jaxlr, numpy as np
@@ -338,7 +341,7 @@ def exp_hyperbolic_decay_schedule(
     def value(count: jax.Array, last: Any) -> jax.Array:
         start, depth, known = last
         both = depth + _hyperbola(count, steps, bound).left
-        # The difference of the two squares over their sum keeps its digits where they are close.
+        # A difference of squares divided by the sum does not cancel where the two are close.
         unit = inverse(bound)
         passed = as_float(count - start) * unit
         fallen = passed * ((as_float(bound - count) + as_float(bound - start)) * unit)
@@ -350,7 +353,7 @@ def exp_hyperbolic_decay_schedule(
 
 
 class _Depth(NamedTuple):
-    """How far down a hyperbola is, ``h(0) - h(t)``, and how far it still goes, ``h(t)``."""
+    """The depth of a hyperbola: so far, ``h(0) - h(t)``; left, ``h(t)``; and in all, ``h(0)``."""
 
     over: jax.Array
     left: jax.Array
@@ -358,12 +361,13 @@ class _Depth(NamedTuple):
 
 
 def _hyperbola(count: ArrayLike, steps: ArrayLike, bound: ArrayLike) -> _Depth:
+    """Returns the depth of the hyperbola at a count."""
     part, rest = progress(steps, bound)
     over, left = progress(count, steps)
     curved = 2.0 * rest
     left_depth = root(part * left * (curved + part * left))
     whole = root(part * (1.0 + rest))
-    # The difference of the two squares over their sum keeps its digits near the start.
+    # A difference of squares divided by the sum does not cancel near the start.
     both = whole + left_depth
     fallen = part * over * (curved + part * (1.0 + left)) / jnp.where(both > 0.0, both, 1.0)
     return _Depth(fallen, left_depth, whole)

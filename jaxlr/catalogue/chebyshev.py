@@ -1,4 +1,4 @@
-"""Step sizes that are optimal for a quadratic, in an order that keeps descent stable."""
+"""Step sizes that are optimal for a quadratic, ordered so that descent stays stable."""
 
 import jax
 import jax.numpy as jnp
@@ -22,7 +22,7 @@ def _check_order(*, min_value: ArrayLike, max_value: ArrayLike, period: ArrayLik
     if np.any(np.log2(steps) % 1.0 != 0.0) or np.any((steps < 1) | (steps > 2**30)):
         raise ValueError(
             f"`period` must be a power of 2 up to 2**30, such as 64, got "
-            f"{period}. The order of the values is made by doubling."
+            f"{period}. The order is built by doubling."
         )
 
 
@@ -30,27 +30,27 @@ def _check_order(*, min_value: ArrayLike, max_value: ArrayLike, period: ArrayLik
 def chebyshev_schedule(
     count: jax.Array, min_value: Positive, max_value: Positive, period: Period
 ) -> ArrayLike:
-    r"""Steps of gradient descent that are best for a quadratic, in a fractal order.
+    r"""A schedule of optimal gradient descent steps for a quadratic, in a fractal order.
 
     .. math::
       \left(\frac{\sin^2 \theta}{m} + \frac{\cos^2 \theta}{M}\right)^{-1}, \qquad
       \theta = \frac{\pi}{2} \, \frac{\sigma_T(t \bmod T) + 1/2}{T}
 
-    Large steps, which alone would diverge, are each made up for by small ones at once. The order
-    :math:`\sigma_T` is that of a single step for :math:`T = 1`; each doubling puts
+    Large steps alone would diverge, so each is offset by small ones right after it. The order
+    :math:`\sigma_T` starts from a single 0 for :math:`T = 1`; each doubling inserts
     :math:`2 T - 1 - \sigma_T(i)` after every :math:`\sigma_T(i)`.
 
     Args:
-      min_value: :math:`m`, a bound below all values: the inverse of the largest curvature.
-      max_value: :math:`M`, a bound above them: the inverse of the smallest curvature.
-      period: :math:`T`, after how many steps all is repeated; a power of 2.
+      min_value: :math:`m`, a lower bound of all values: the inverse of the largest curvature.
+      max_value: :math:`M`, an upper bound: the inverse of the smallest curvature.
+      period: :math:`T`, the number of steps after which the values repeat; a power of 2.
 
     Returns:
       The schedule. It has no end.
 
     Raises:
-      ValueError: if a value is not positive, or ``period`` is no power of 2. A traced one that is
-        not counts as the next smaller power.
+      ValueError: if a value is not positive, or ``period`` is not a power of 2. A traced one is
+        rounded down to a power of 2.
 
     >>> import jaxlr, numpy as np
     >>> lr = jaxlr.chebyshev_schedule(1.0, 10.0, period=4)
@@ -59,8 +59,8 @@ def chebyshev_schedule(
 
     References:
       Agarwal, Goel and Zhang, `Acceleration via Fractal Learning Rate Schedules
-      <https://arxiv.org/abs/2103.01338>`_, 2021. ``get_chebyshev_schedule`` of pytorch_optimizer
-      is for the values 1 and 10.
+      <https://arxiv.org/abs/2103.01338>`_, 2021. ``get_chebyshev_schedule`` in pytorch_optimizer
+      has the values 1 and 10.
     """
     bits = 31 - jax.lax.clz(jnp.maximum(jnp.asarray(period), 1).astype(jnp.int32))
     length = jnp.left_shift(jnp.ones_like(bits), bits)
@@ -73,10 +73,10 @@ def chebyshev_schedule(
 
 
 def _fractal(place: jax.Array, bits: jax.Array) -> jax.Array:
-    """The number at some place of the order of ``2**bits`` steps.
+    """Returns the entry at one position of the order of ``2**bits`` steps.
 
-    Each doubling passes a number on, or its complement: so the leading bit of the number is the
-    parity of all bits of the place, and each next one leaves out the highest of these.
+    Each doubling keeps an entry or complements it. So the leading bit of the entry is the parity of
+    all bits of the position, and each following bit leaves out one more of the highest bits.
     """
     parities = place
     for shift in (1, 2, 4, 8, 16):
@@ -85,7 +85,7 @@ def _fractal(place: jax.Array, bits: jax.Array) -> jax.Array:
 
 
 def _reversed(word: jax.Array) -> jax.Array:
-    """The 32 bits in the opposite order: neighbours change places, then pairs, then fours, ..."""
+    """Reverses the order of 32 bits: swaps neighbors, then pairs, then groups of four, ..."""
     for size, low in (
         (1, 0x55555555),
         (2, 0x33333333),

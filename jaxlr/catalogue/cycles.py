@@ -1,4 +1,4 @@
-"""Schedules that rise and fall, once or again and again."""
+"""Schedules that rise and fall, once or repeatedly."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, NamedTuple
@@ -10,6 +10,7 @@ from jax.typing import ArrayLike
 
 from jaxlr.catalogue.piecewise import piecewise_curve_schedule
 from jaxlr.catalogue.warmups import warmup_cosine_decay_schedule
+from jaxlr.core.export import exported_tuple
 from jaxlr.core.numbers import (
     as_float,
     as_number,
@@ -35,9 +36,9 @@ from jaxlr.exact.time import (
     instant,
     inverse,
     later,
-    passed,
     phase,
     progress_in,
+    steps_since,
     total,
     whole_periods,
 )
@@ -60,9 +61,9 @@ def linear_onecycle_schedule(
     div_factor: Positive = 25.0,
     final_div_factor: Positive = 1e4,
 ) -> Schedule:
-    r"""One cycle of three lines: up to a peak, back down, and down to nearly nothing.
+    r"""A schedule of three lines: up to a peak, back down, and on to nearly 0.
 
-    The corners lie at the counts :math:`0`, :math:`\lfloor p_s T \rfloor`,
+    The corners are at the counts :math:`0`, :math:`\lfloor p_s T \rfloor`,
     :math:`\lfloor p_f T \rfloor` and :math:`T`, where the values are :math:`M / d`, :math:`M`,
     :math:`M / d` and :math:`M / (d\, d_f)`.
 
@@ -88,7 +89,7 @@ def linear_onecycle_schedule(
       Smith and Topin, `Super-Convergence: Very Fast Training of Neural Networks Using Large
       Learning Rates <https://arxiv.org/abs/1708.07120>`_, 2017
     """
-    up, down = (_part(fraction, transition_steps) for fraction in (pct_start, pct_final))
+    up, down = (_steps_in(fraction, transition_steps) for fraction in (pct_start, pct_final))
     low = divide(peak_value, div_factor)
     values = stack(low, peak_value, low, divide(low, final_div_factor))
     return piecewise_curve_schedule(_knots(0, up, down, transition_steps), values)
@@ -102,7 +103,7 @@ def cosine_onecycle_schedule(
     div_factor: Positive = 25.0,
     final_div_factor: Positive = 1e4,
 ) -> Schedule:
-    r"""One cycle of two half cosine waves: up to a peak, and down to nearly nothing.
+    r"""A schedule of two half cosine waves: up to a peak, and down to nearly 0.
 
     At the counts :math:`0`, :math:`\lfloor p_s T \rfloor` and :math:`T` the values are
     :math:`M / d`, :math:`M` and :math:`M / (d\, d_f)`.
@@ -131,19 +132,19 @@ def cosine_onecycle_schedule(
     """
     low = divide(peak_value, div_factor)
     values = stack(low, peak_value, divide(low, final_div_factor))
-    knots = _knots(0, _part(pct_start, transition_steps), transition_steps)
+    knots = _knots(0, _steps_in(pct_start, transition_steps), transition_steps)
     return piecewise_curve_schedule(knots, values, "cosine")
 
 
 def _knots(*times: ArrayLike) -> Any:
-    """Times one after another; traced ones in two parts, so that whole steps keep their digits."""
+    """Stacks times; traced ones become instants, so that whole steps stay exact."""
     if on_host(*times):
         return np.stack(times)
     return Instant(*(stack(*numbers) for numbers in zip(*map(instant, times), strict=True)))
 
 
-def _part(fraction: ArrayLike, steps: ArrayLike) -> Any:
-    """The whole steps in a fraction of some steps; of known numbers in double precision."""
+def _steps_in(fraction: ArrayLike, steps: ArrayLike) -> Any:
+    """Returns ``floor(fraction * steps)``, in double precision for host numbers."""
     if on_host(fraction, steps):
         return np.floor(np.asarray(fraction, np.float64) * steps).astype(np.int64)
     return as_number(jnp.floor(as_float(fraction) * as_float(steps)).astype(int))
@@ -168,10 +169,10 @@ def onecycle_schedule(
     curve: Shape = "cosine",
     end_at: Literal["last_update", "transition_steps"] = "last_update",
 ) -> Schedule:
-    r"""One cycle along any curve: up to a peak, and down to nearly nothing.
+    r"""A schedule that rises to a peak and falls to nearly 0, along any curve.
 
-    The values are :math:`M / d` at count 0, :math:`M` at :math:`c` and
-    :math:`M / (d\, d_f)` at :math:`e`; in three phases also :math:`M / d` at :math:`2 c`.
+    The values are :math:`M / d` at count 0, :math:`M` at :math:`c` and :math:`M / (d\, d_f)` at
+    :math:`e`. With three phases, the value at :math:`2 c` is :math:`M / d`.
 
     Args:
       transition_steps: :math:`T`, the number of updates.
@@ -179,20 +180,20 @@ def onecycle_schedule(
       pct_start: :math:`p_s`, the part of the cycle before the peak (0.3, not 30).
       div_factor: :math:`d`, the ratio of the peak to the first value.
       final_div_factor: :math:`d_f`, the ratio of the first value to the last.
-      three_phase: whether to come down to the first value in as many steps as up from it, and to
-        go from there to the last value.
-      curve: the curve of every phase, one of :mod:`jaxlr.curves` or its name.
-      end_at: which count has the last value. With ``"last_update"`` it is the one of the last
-        update, :math:`e = T - 1`, and the peak lies at :math:`c = \max(p_s T - 1, 0)`, which may
-        be between two counts. With ``"transition_steps"`` it is the one after,
-        :math:`e = T`, and :math:`c = \lfloor p_s T \rfloor`.
+      three_phase: whether to return to the first value in as many steps as the rise took, and only
+        then go to the last value.
+      curve: the curve of every phase: one of :mod:`jaxlr.curves` or its name.
+      end_at: the count of the last value. With ``"last_update"`` it is :math:`e = T - 1`, and the
+        peak is at :math:`c = \max(p_s T - 1, 0)`, which may be between two counts. With
+        ``"transition_steps"`` it is one later, :math:`e = T`, and
+        :math:`c = \lfloor p_s T \rfloor`.
 
     Returns:
       The schedule. It holds its last value.
 
     Raises:
       ValueError: if ``transition_steps`` or a factor is not positive, if ``pct_start`` is not in
-        [0, 1], or above 0.5 in three phases.
+        [0, 1], or is above 0.5 with three phases.
 
     >>> import jax.numpy as jnp, jaxlr
     >>> jaxlr.onecycle_schedule(
@@ -202,38 +203,39 @@ def onecycle_schedule(
 
     References:
       Smith and Topin, `Super-Convergence: Very Fast Training of Neural Networks Using Large
-      Learning Rates <https://arxiv.org/abs/1708.07120>`_, 2017. As it is, this is ``OneCycleLR``
-      of PyTorch and ``OneCycle`` of mmengine up to count ``transition_steps - 1``; theirs go on
-      beyond it. ``OneCycleLR`` of Paddle takes the last value itself, that is
-      ``final_div_factor = peak_value / div_factor / end``. :func:`cosine_onecycle_schedule` has
-      ``end_at="transition_steps"``; so has ``fit_one_cycle`` of fastai, whose last ratio is that
-      of the peak to the last value.
+      Learning Rates <https://arxiv.org/abs/1708.07120>`_, 2017. By default this is ``OneCycleLR``
+      in PyTorch and ``OneCycle`` in MMEngine up to count ``transition_steps - 1``; theirs continue
+      beyond it. ``OneCycleLR`` in Paddle takes the last value itself: ``final_div_factor =
+      peak_value / div_factor / end``. :func:`cosine_onecycle_schedule` and ``fit_one_cycle`` in
+      fastai have ``end_at="transition_steps"``; fastai's ``div_final`` is the ratio of the peak to
+      the last value.
     """
     low = divide(peak_value, div_factor)
     if end_at == "last_update":
         peak, end = _last(exact(pct_start) * exact(transition_steps)), _last(transition_steps)
     else:
-        peak, end = _part(pct_start, transition_steps), transition_steps
+        peak, end = _steps_in(pct_start, transition_steps), transition_steps
     middle, lows = ([2 * peak], [low]) if three_phase else ([], [])
     values = stack(low, peak_value, *lows, divide(low, final_div_factor))
     return piecewise_curve_schedule(_knots(0, peak, *middle, end), values, curve)
 
 
 def _last(steps: Any) -> Any:
-    """The last count of some steps; 0 if there is none."""
+    """Returns the last count of a number of steps; 0 if there are no steps."""
     return namespace(steps).maximum(steps - 1, 0)
 
 
 def _check_gamma(*, mode: str, gamma: ArrayLike, **_: Any) -> None:
     if mode != "exp_range" and np.any(np.asarray(gamma) != 1.0):
         raise ValueError(
-            f"`gamma` has no meaning in mode {mode!r}, got {gamma}. Give "
+            f"`gamma` has no effect in mode {mode!r}, got {gamma}. Give "
             "mode='exp_range' with it, or leave it at 1."
         )
 
 
+@exported_tuple
 class _Cycle(NamedTuple):
-    """The times within a cycle, and the logarithm of what its top shrinks by, if it does."""
+    """The lengths within a cycle, and the logarithm of the shrink factor if there is one."""
 
     up: Instant
     length: Length
@@ -248,6 +250,7 @@ def _cycle(
     gamma: ArrayLike,
     **_: Any,
 ) -> _Cycle:
+    """Computes the lengths and the shrink rate, in double precision for host numbers."""
     down = step_size_up if step_size_down is None else step_size_down
     factor = {"triangular": None, "triangular2": 0.5, "exp_range": gamma}[mode]
     rate = None if factor is None else double(log(factor))
@@ -266,22 +269,21 @@ def cyclic_schedule(
     gamma: Positive = 1.0,
     curve: Shape = "linear",
 ) -> jax.Array:
-    r"""Up and down between two values, again and again.
+    r"""A schedule that moves up and down between two values, over and over.
 
-    In each cycle the value goes from :math:`B` up to :math:`B + (M - B) g` and back, where
-    :math:`g` is 1, or :math:`2^{-i}` in cycle number :math:`i`, or :math:`\gamma^t` at count
-    :math:`t`.
+    In each cycle the value rises from :math:`B` to :math:`B + (M - B) g` and back, where :math:`g`
+    is 1, or :math:`2^{-i}` in cycle :math:`i`, or :math:`\gamma^t` at count :math:`t`.
 
     Args:
       base_value: :math:`B`, the value at the start and the end of every cycle.
-      max_value: :math:`M`, the value at the top of the first cycle if nothing shrinks.
-      step_size_up: the steps from the base to the top.
-      step_size_down: the steps back to the base; None stands for as many as up, with 0 the value
-        drops at once.
-      mode: what :math:`g` is: ``"triangular"`` for 1, ``"triangular2"`` for a half from cycle to
+      max_value: :math:`M`, the value at the top of the first cycle if it does not shrink.
+      step_size_up: the number of steps from the base to the top.
+      step_size_down: the number of steps back to the base; None means ``step_size_up``, and 0 drops
+        at once.
+      mode: the choice of :math:`g`: ``"triangular"`` for 1, ``"triangular2"`` to halve in each
         cycle, ``"exp_range"`` for a power of ``gamma``.
-      gamma: :math:`\gamma`, the factor of every single step in mode ``"exp_range"``.
-      curve: the way up, one of :mod:`jaxlr.curves` or its name; the way down is its mirror image.
+      gamma: :math:`\gamma`, the factor per step in mode ``"exp_range"``.
+      curve: the curve of the rise, one of :mod:`jaxlr.curves` or its name; the fall mirrors it.
 
     Returns:
       The schedule. It has no end.
@@ -295,7 +297,7 @@ def cyclic_schedule(
     Array([0.   , 0.5  , 1.   , 0.5  , 0.   , 0.25 , 0.5  , 0.25 , 0.   ,
            0.125], dtype=float32)
 
-    A cosine that begins at its top and rises again, as it does in PyTorch past its ``T_max``:
+    A cosine that starts at the top and rises again, as in PyTorch beyond ``T_max``:
 
     >>> import numpy as np
     >>> lr = jaxlr.cyclic_schedule(1.0, 0.0, step_size_up=3, curve="cosine")
@@ -304,10 +306,10 @@ def cyclic_schedule(
 
     References:
       Smith, `Cyclical Learning Rates for Training Neural Networks
-      <https://arxiv.org/abs/1506.01186>`_, 2017. The names are those of ``CyclicLR`` of PyTorch
-      and ``CyclicLR`` of Paddle; ``LinearCyclicalScheduler`` of ignite begins at the top. ``Sin``,
-      ``SinDecay2`` and ``SinExp`` of ParameterSchedulers.jl are the three modes with
-      ``curve="sine"``, their period twice ``step_size_up``.
+      <https://arxiv.org/abs/1506.01186>`_, 2017. ``CyclicLR`` in PyTorch and in Paddle use the
+      same names. ``LinearCyclicalScheduler`` in Ignite starts at the top. ``Sin``, ``SinDecay2``
+      and ``SinExp`` in ParameterSchedulers.jl are the three modes with ``curve="sine"`` and a
+      period of twice ``step_size_up``.
     """
     number, begin, end = cycle_of(count, cycle.length)
     top = later(begin, cycle.up)
@@ -334,23 +336,23 @@ def cyclic_polynomial_schedule(
     power: Exponent,
     transition_steps: Period,
 ) -> jax.Array:
-    r"""A polynomial decay that starts over with a longer horizon whenever it reaches its end.
+    r"""A schedule that restarts a polynomial decay with a longer horizon each time it ends.
 
     .. math::
       E + (I - E) \left(1 - \frac{t}{H}\right)^P, \qquad H = T \max(1, \lceil t / T \rceil)
 
     Args:
       init_value: :math:`I`, the value at count 0.
-      end_value: :math:`E`, the value at every multiple of ``transition_steps`` but 0.
+      end_value: :math:`E`, the value at every multiple of ``transition_steps`` except 0.
       power: :math:`P`; 1 is a line, above 1 most of the way is made early, below 1 late.
-      transition_steps: :math:`T`, the first horizon, and by how much it grows.
+      transition_steps: :math:`T`, the first horizon, and the amount by which it grows.
 
     Returns:
-      The schedule. It has no end; after each multiple of ``transition_steps`` it jumps up, each
-      time to less.
+      The schedule. It has no end; after each multiple of ``transition_steps`` it jumps up, to
+      a lower value each time.
 
     Raises:
-      ValueError: for a negative power, or ``transition_steps`` that is not positive.
+      ValueError: for a negative power, or if ``transition_steps`` is not positive.
 
     >>> import jax.numpy as jnp, jaxlr
     >>> jaxlr.cyclic_polynomial_schedule(1.0, 0.0, 1.0, transition_steps=2)(jnp.arange(6))
@@ -358,8 +360,8 @@ def cyclic_polynomial_schedule(
            0.16666667], dtype=float32)
 
     References:
-      ``PolynomialDecay`` of Keras, of Paddle, and ``PolynomialDecayAnnealing`` of NeMo, each with
-      ``cycle=True``.
+      ``PolynomialDecay`` in Keras and in Paddle, and ``PolynomialDecayAnnealing`` in NeMo, each
+      with ``cycle=True``.
     """
     count, steps = as_steps(count, transition_steps)
     begun = whole_periods(count, steps)
@@ -374,13 +376,13 @@ def cyclic_polynomial_schedule(
 
 
 def _column(numbers: Any) -> Any:
-    """One array of some numbers, of the host if all are."""
+    """Returns the numbers as one array, in NumPy if all are on the host."""
     on_the_host = on_host(*jax.tree.leaves(numbers))
     return np.asarray(numbers) if on_the_host else jnp.asarray(numbers)
 
 
 class _Cycles(Kind):
-    """A list of the arguments of each cycle, kept as one dict of arrays."""
+    """A list with the arguments of each cycle, stored as one dict of arrays."""
 
     name = "Sequence[Mapping[str, ArrayLike]]"
 
@@ -393,7 +395,7 @@ class _Cycles(Kind):
                     f"{where} must have one number for each cycle, and one cycle at least, in all "
                     f"of its arrays, got {value!r}."
                 )
-            rest = np.ones(next(iter(lengths)))  # What is not given is the same in all cycles.
+            rest = np.ones(next(iter(lengths)))  # Defaults apply to all cycles.
             columns = {
                 name: column if name in value else column * rest
                 for name, column in family.bind(**value).items()
@@ -405,7 +407,7 @@ class _Cycles(Kind):
                 )
             if not value:
                 raise ValueError(f"{where} must have at least one cycle, got {value!r}.")
-            cycles = [family.build(**cycle).params for cycle in value]  # It checks them.
+            cycles = [family.build(**cycle).params for cycle in value]  # This checks them.
             columns = {name: [cycle[name] for cycle in cycles] for name in cycles[0]}
         return super().store(where, {name: _column(x) for name, x in columns.items()})
 
@@ -432,17 +434,17 @@ def sgdr_schedule(
     count: jax.Array,
     cosine_kwargs: Annotated[Sequence[Mapping[str, ArrayLike]], _Cycles()],
 ) -> jax.Array:
-    """Warm-ups and cosine decays, one after another: stochastic descent with warm restarts.
+    """A schedule that runs warm-ups and cosine decays one after another, as in SGDR.
 
     Args:
-      cosine_kwargs: the arguments of :func:`warmup_cosine_decay_schedule` for each cycle. Its
+      cosine_kwargs: a dict of arguments of :func:`warmup_cosine_decay_schedule` for each cycle;
         ``decay_steps`` is the length of the cycle.
 
     Returns:
       The schedule. It holds the last value of the last cycle.
 
     Raises:
-      ValueError: as :func:`warmup_cosine_decay_schedule` does for any of the cycles.
+      ValueError: if :func:`warmup_cosine_decay_schedule` rejects the arguments of a cycle.
 
     >>> import jaxlr, numpy as np
     >>> cycles = [
@@ -463,7 +465,7 @@ def sgdr_schedule(
 
     def of_cycle(count: jax.Array, entry: Any) -> jax.Array:
         start, arguments = entry
-        value: jax.Array = warmup_cosine(passed(count, start), **arguments)
+        value: jax.Array = warmup_cosine(steps_since(count, start), **arguments)
         return value
 
     return by_interval(of_cycle, starts[1:], count, (starts, arguments))

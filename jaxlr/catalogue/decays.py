@@ -1,4 +1,4 @@
-"""Schedules that fall for ever."""
+"""Schedules that decay without an end."""
 
 from typing import Any
 
@@ -14,12 +14,13 @@ from jaxlr.core.parameters import NonNegative, Period, Positive, Steps, Value
 from jaxlr.core.schedule import Schedule, schedule
 from jaxlr.exact import powers
 from jaxlr.exact.doubles import Double, double, exponential, log, per_step
-from jaxlr.exact.time import inverse, passed, whole_periods
+from jaxlr.exact.time import inverse, steps_since, whole_periods
 
 
 def _decay(
     *, transition_steps: ArrayLike, decay_rate: ArrayLike, staircase: bool, **_: Any
 ) -> Double:
+    """Returns the exponent per step, or per stair."""
     return _slope(log(decay_rate), transition_steps, staircase)
 
 
@@ -34,7 +35,7 @@ def exponential_decay(
     staircase: bool = False,
     end_value: Value | None = None,
 ) -> ArrayLike:
-    r"""Multiplication by a rate every so many steps, continuously or in stairs.
+    r"""A schedule that decays exponentially, continuously or in stairs.
 
     .. math::
       I \, r^{n}, \qquad n = \max(t - B, 0) / T \quad
@@ -42,7 +43,8 @@ def exponential_decay(
 
     Args:
       init_value: :math:`I`, the value up to count ``transition_begin``.
-      transition_steps: :math:`T`, the steps in which the value is multiplied by the rate once.
+      transition_steps: :math:`T`, the number of steps in which the value is multiplied by the rate
+        once.
       decay_rate: :math:`r`; above 1 the value grows.
       transition_begin: :math:`B`, the count at which the decay begins.
       staircase: whether the value changes only every ``transition_steps`` steps.
@@ -52,21 +54,22 @@ def exponential_decay(
       The schedule. It has no end; growth stops at the largest float.
 
     Raises:
-      ValueError: if ``transition_steps`` or ``decay_rate`` is not positive, which optax takes for a
-        constant. Traced, such a length gives the constant ``init_value`` and such a rate counts as
-        1e-38.
+      ValueError: if ``transition_steps`` or ``decay_rate`` is not positive; optax returns a
+        constant instead. If such a length is traced, the value stays at ``init_value``; a traced
+        rate below 1e-38 counts as 1e-38.
 
     >>> import jax.numpy as jnp, jaxlr
     >>> jaxlr.exponential_decay(1.0, transition_steps=2, decay_rate=0.25)(jnp.arange(5))
     Array([1.    , 0.5   , 0.25  , 0.125 , 0.0625], dtype=float32)
     """
-    elapsed = passed(count, transition_begin)
+    elapsed = steps_since(count, transition_begin)
     return _exponential(elapsed, slope, init_value, transition_steps, staircase, end_value)
 
 
 def _natural_decay(
     *, transition_steps: ArrayLike, decay_rate: ArrayLike, staircase: bool, **_: Any
 ) -> Double:
+    """Returns the exponent per step, or per stair."""
     return _slope(-exact(decay_rate), transition_steps, staircase)
 
 
@@ -81,7 +84,7 @@ def natural_exponential_decay(
     staircase: bool = False,
     end_value: Value | None = None,
 ) -> ArrayLike:
-    r"""A power of e that falls with time, continuously or in stairs.
+    r"""A schedule that decays like a power of e, continuously or in stairs.
 
     .. math::
       I \, e^{-\gamma n}, \qquad n = \max(t - B, 0) / T \quad
@@ -90,7 +93,7 @@ def natural_exponential_decay(
     Args:
       init_value: :math:`I`, the value up to count ``transition_begin``.
       transition_steps: :math:`T`, the unit of time in steps.
-      decay_rate: :math:`\gamma`, the decay in one unit; below 0 the value grows.
+      decay_rate: :math:`\gamma`, the decay per unit; below 0 the value grows.
       transition_begin: :math:`B`, the count at which the decay begins.
       staircase: whether the value changes only every ``transition_steps`` steps.
       end_value: a lower bound if ``decay_rate > 0``, else an upper bound.
@@ -104,9 +107,9 @@ def natural_exponential_decay(
     0.367879
 
     References:
-      ``NaturalExpDecay`` of Paddle, ``natural_exp_decay`` of TensorFlow 1.
+      ``NaturalExpDecay`` in Paddle, ``natural_exp_decay`` in TensorFlow 1.
     """
-    elapsed = passed(count, transition_begin)
+    elapsed = steps_since(count, transition_begin)
     return _exponential(elapsed, slope, init_value, transition_steps, staircase, end_value)
 
 
@@ -119,7 +122,7 @@ def step_decay(
     decay_rate: NonNegative = 0.1,
     end_value: Value | None = None,
 ) -> ArrayLike:
-    r"""Multiplication by a rate at every ``step_size``-th count.
+    r"""A schedule that is multiplied by a rate every ``step_size`` steps.
 
     .. math::
       I \, r^{\lfloor t / S \rfloor}
@@ -127,7 +130,7 @@ def step_decay(
     Args:
       init_value: :math:`I`, the value of the first ``step_size`` updates.
       step_size: :math:`S`, the length of a stair in steps.
-      decay_rate: :math:`r`, the ratio of a stair to the one before; with 0 all but the first are 0.
+      decay_rate: :math:`r`, the ratio of a stair to the one before; 0 makes all but the first 0.
       end_value: a lower bound if ``decay_rate < 1``, else an upper bound.
 
     Returns:
@@ -138,7 +141,7 @@ def step_decay(
     Array([1.  , 1.  , 0.5 , 0.5 , 0.25, 0.25], dtype=float32)
 
     References:
-      ``StepLR`` of PyTorch, ``StepDecay`` of Paddle.
+      ``StepLR`` in PyTorch, ``StepDecay`` in Paddle.
     """
     return _exponential(count, slope, init_value, step_size, True, end_value)
 
@@ -153,16 +156,17 @@ def exponential_decay_with_burnin(
     staircase: bool = False,
     end_value: Value | None = None,
 ) -> Schedule:
-    r"""A constant value at first, then an exponential decay that begins at its own start.
+    r"""A schedule that is constant at first and then decays exponentially.
 
     .. math::
       I_0 \quad (t < B), \qquad I \, r^{(t - B) / T} \quad (t \ge B)
 
     Args:
       init_value: :math:`I`, the value at count ``burnin_steps``, where the decay begins.
-      transition_steps: :math:`T`, the steps in which the value is multiplied by the rate once.
+      transition_steps: :math:`T`, the number of steps in which the value is multiplied by the rate
+        once.
       decay_rate: :math:`r`.
-      burnin_value: :math:`I_0`, the value before; None stands for ``init_value``.
+      burnin_value: :math:`I_0`, the value before that; None means ``init_value``.
       burnin_steps: :math:`B`, the length of the burn-in.
       staircase: whether the decay changes the value only every ``transition_steps`` steps.
       end_value: a bound of the decay, as in :func:`exponential_decay`.
@@ -175,15 +179,15 @@ def exponential_decay_with_burnin(
     ...     1.0, 1, 0.5, burnin_value=0.1, burnin_steps=2)(jnp.arange(5))
     Array([0.1 , 0.1 , 1.  , 0.5 , 0.25], dtype=float32)
 
-    The reverse, a decay that ends in a constant at some count, is a join:
+    For the reverse, a decay that turns constant at some count, use a join:
 
     >>> decay = jaxlr.exponential_decay(1.0, transition_steps=4, decay_rate=0.0625)
     >>> jaxlr.join_schedules([decay, jaxlr.constant_schedule(0.0625)], [2])(jnp.arange(4))
     Array([1.    , 0.5   , 0.0625, 0.0625], dtype=float32)
 
     References:
-      ``exponential_decay_with_burnin`` of the TensorFlow Object Detection API, whose default is a
-      staircase. There a ``burnin_value`` of 0 stands for ``init_value``; here it is 0.
+      ``exponential_decay_with_burnin`` in the TensorFlow Object Detection API, where a staircase is
+      the default, and a ``burnin_value`` of 0 means ``init_value``. Here 0 means 0.
     """
     burnin = constant_schedule(init_value if burnin_value is None else burnin_value)
     decay = exponential_decay(
@@ -201,7 +205,7 @@ def inverse_time_decay(
     transition_begin: Steps = 0,
     staircase: bool = False,
 ) -> ArrayLike:
-    r"""The inverse of a line, or of its stairs.
+    r"""A schedule that decays like the inverse of time, continuously or in stairs.
 
     .. math::
       \frac{I}{1 + \gamma n}, \qquad n = \max(t - B, 0) / T \quad
@@ -210,7 +214,8 @@ def inverse_time_decay(
     Args:
       init_value: :math:`I`, the value up to count ``transition_begin``.
       transition_steps: :math:`T`, the unit of time in steps.
-      decay_rate: :math:`\gamma`; after ``transition_steps / decay_rate`` steps half is left.
+      decay_rate: :math:`\gamma`; after ``transition_steps / decay_rate`` steps the value has
+        halved.
       transition_begin: :math:`B`, the count at which the decay begins.
       staircase: whether the value changes only every ``transition_steps`` steps.
 
@@ -223,9 +228,9 @@ def inverse_time_decay(
     [1.    0.5   0.333 0.25 ]
 
     References:
-      ``InverseTimeDecay`` of Keras and of Paddle.
+      ``InverseTimeDecay`` in Keras and in Paddle.
     """
-    elapsed = passed(count, transition_begin)
+    elapsed = steps_since(count, transition_begin)
     if staircase:
         units, rate = whole_periods(elapsed, transition_steps), decay_rate
     else:
@@ -237,12 +242,12 @@ def inverse_time_decay(
 def inverse_sqrt_schedule(
     count: jax.Array, init_value: Value, timescale: Period, shift: Steps = 0
 ) -> ArrayLike:
-    r"""The inverse of the square root of time.
+    r"""A schedule that decays with the inverse square root of time.
 
     .. math::
       I \Big/ \sqrt{\max\left(1, \frac{t + H}{S}\right)}
 
-    Libraries agree on the root and on nothing else. With :math:`t` from the start of training, a
+    Libraries agree on the root and on little else. With :math:`t` from the start of training, a
     peak :math:`M` and a warm-up of :math:`W` steps,
 
     * :math:`M \sqrt{W / \max(t, W)}` (fairseq, Megatron-LM, t5x ``rsqrt_normalized_decay``) is
@@ -253,28 +258,28 @@ def inverse_sqrt_schedule(
     With :math:`t` from the end of the warm-up, as the second part of a join,
 
     * :math:`M / \sqrt{1 + t / S}` (transformers, timm, scenic, llm-foundry) falls from the first
-      step on: ``inverse_sqrt_schedule(M, S, shift=S)``;
+      step: ``inverse_sqrt_schedule(M, S, shift=S)``;
     * :math:`M / \sqrt{1 + (t + H) / S}` (big_vision) begins below :math:`M`:
       ``inverse_sqrt_schedule(M, S, shift=S + H)``;
     * :math:`M \sqrt{(W + 1) / (W + 1 + t)}` (NeMo) is
       ``inverse_sqrt_schedule(M, W + 1, shift=W + 1)``;
     * :math:`M \min(1, \sqrt{S / (t + W)})` (levanter) is ``inverse_sqrt_schedule(M, S, shift=W)``;
-    * :math:`E + (M - E) \sqrt{W / (t + W)}` (OLMo), above a floor, is
-      ``E + inverse_sqrt_schedule(M - E, W, shift=W)``; one that cuts off (Megatron-LM, levanter) is
-      ``clip_schedule(..., E)``.
+    * :math:`E + (M - E) \sqrt{W / (t + W)}` (OLMo) decays to a floor:
+      ``E + inverse_sqrt_schedule(M - E, W, shift=W)``. To cut off at a floor instead (Megatron-LM,
+      levanter), use ``clip_schedule(..., E)``.
 
-    :func:`jaxlr.warmup_inverse_sqrt_schedule` has the warm-up before those that begin at the peak.
+    :func:`jaxlr.warmup_inverse_sqrt_schedule` combines a warm-up with a decay from its peak.
 
     Args:
-      init_value: :math:`I`, the value where the fraction is at most 1.
-      timescale: :math:`S`, the time in steps at which the decay begins.
+      init_value: :math:`I`, the value while the fraction is at most 1.
+      timescale: :math:`S`, the time at which the decay begins, in steps.
       shift: :math:`H`, the time at count 0.
 
     Returns:
       The schedule. It has no end.
 
     Raises:
-      ValueError: if ``timescale`` is not positive; a traced one that is not gives a constant.
+      ValueError: if ``timescale`` is not positive. If it is traced, the result is then constant.
 
     >>> import jaxlr, numpy as np
     >>> counts = np.array([0, 50, 100, 200, 400])
@@ -287,7 +292,7 @@ def inverse_sqrt_schedule(
       Raffel et al., `Exploring the Limits of Transfer Learning with a Unified Text-to-Text
       Transformer <https://arxiv.org/abs/1910.10683>`_, 2020
     """
-    # In floats, since the sum of two integers may be too long for one. Nothing cancels in it.
+    # In floats, because a sum of integers might overflow. Nothing cancels in it.
     time = (as_float(count) + as_float(shift)) * inverse(timescale)
     return init_value / jnp.sqrt(jnp.maximum(time, 1.0))
 
@@ -300,7 +305,7 @@ def inverse_power_decay_schedule(
     timescale: Period,
     power: NonNegative = 1.0,
 ) -> ArrayLike:
-    r"""The inverse of a power of time.
+    r"""A schedule that decays with an inverse power of time.
 
     .. math::
       I \left(1 + \frac{t}{S}\right)^{-P}
@@ -308,20 +313,20 @@ def inverse_power_decay_schedule(
     Args:
       init_value: :math:`I`, the value at count 0.
       timescale: :math:`S`, the unit of time in steps.
-      power: :math:`P`; with 1 half is left after ``timescale`` steps, with 0 all for ever.
+      power: :math:`P`; 1 halves the value after ``timescale`` steps, 0 keeps it constant.
 
     Returns:
       The schedule. It has no end.
 
     Raises:
-      ValueError: if ``timescale`` is not positive; a traced one that is not gives a constant.
+      ValueError: if ``timescale`` is not positive. If it is traced, the result is then constant.
 
     >>> import jax.numpy as jnp, jaxlr
     >>> jaxlr.inverse_power_decay_schedule(1.0, timescale=2, power=2.0)(jnp.array([0, 2, 6]))
     Array([1.    , 0.25  , 0.0625], dtype=float32)
 
     References:
-      The policy ``inv`` of Caffe, where ``gamma`` is ``1 / timescale``; ``Inv`` of
+      The policy ``inv`` in Caffe, where ``gamma`` is ``1 / timescale``; ``Inv`` in
       ParameterSchedulers.jl.
     """
     time = 1.0 + as_float(count) * inverse(timescale)
@@ -338,21 +343,22 @@ def power_decay_schedule(
     tokens_per_step: Positive = 1.0,
     shift: Steps = 0,
 ) -> ArrayLike:
-    r"""A power of the tokens seen, and no more than a first value.
+    r"""A schedule that is a power of the number of tokens seen, up to a maximum.
 
     .. math::
       \min(I, \, a n^c), \qquad n = (t + H) \, N
 
-    A peak that is tuned at one batch size and budget is kept at others by this law: for batches of
-    :math:`\beta` sequences, :math:`a` is :math:`\beta` times a constant, 4.6 in the paper, where
-    :math:`c = -0.51`.
+    With this law, a peak tuned for one batch size and budget carries over to others: for batches of
+    :math:`\beta` sequences, :math:`a` is :math:`\beta` times a constant. In the paper the constant
+    is 4.6, and :math:`c = -0.51`.
 
     Args:
-      init_value: :math:`I`, the value until the power is below it.
+      init_value: :math:`I`, the maximum; it holds until the power falls below it.
       amplitude: :math:`a`, the value of the power at one token.
-      exponent: :math:`c`, below 0; above it the value would grow up to ``init_value``.
-      tokens_per_step: :math:`N`, the tokens of one update: batch size times sequence length.
-      shift: :math:`H`, the updates before count 0: the warm-up where this follows one in a join.
+      exponent: :math:`c`, normally negative; with a positive one the value grows to ``init_value``.
+      tokens_per_step: :math:`N`, the tokens per update: batch size times sequence length.
+      shift: :math:`H`, the number of updates before count 0, such as a warm-up that precedes this
+        schedule in a join.
 
     Returns:
       The schedule. It has no end.
@@ -377,7 +383,7 @@ def power_decay_schedule(
 
 
 def _slope(log_rate: Any, transition_steps: ArrayLike, staircase: bool) -> Double:
-    """The exponent of one step, or of one stair."""
+    """Returns the exponent per step, or per stair."""
     return double(log_rate) if staircase else per_step(log_rate, transition_steps)
 
 
@@ -389,7 +395,7 @@ def _exponential(
     staircase: bool,
     end_value: ArrayLike | None,
 ) -> ArrayLike:
-    """``init_value * exp(slope * n)``, where ``n`` counts steps or stairs, up to a bound."""
+    """Returns ``init_value * exp(slope * n)`` within a bound; ``n`` counts steps or stairs."""
     units = whole_periods(elapsed, transition_steps) if staircase else elapsed
     most = np.finfo(float_dtype()).max  # Growth stays finite.
     value = jnp.clip(init_value * exponential(units, slope), -most, most)

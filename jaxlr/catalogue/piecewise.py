@@ -1,4 +1,4 @@
-"""Schedules that are given at some counts."""
+"""Schedules that are defined by values or factors at given counts."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Literal, NamedTuple
@@ -29,11 +29,11 @@ Values = Annotated[
     ArrayLike | Sequence[ArrayLike],
     Number("Values", "Give the values of the schedule, such as [0.1, 0.01].", axes=1),
 ]
-"""Values of the schedule, one after another: a list or an array."""
+"""Successive values of the schedule: a list or an array."""
 
 
 class _Jumps(Kind):
-    """A dict ``{count: scale}``, kept as two arrays so that both may be traced."""
+    """A dict ``{count: scale}``, stored as two arrays so that both may be traced."""
 
     name = "Jumps"
     counts = kind_of(Boundaries)
@@ -41,7 +41,7 @@ class _Jumps(Kind):
 
     def store(self, where: str, value: Any) -> Any:
         if isinstance(value, Mapping):
-            self.counts.store(f"{where} (its counts)", list(value))  # Before they are compared.
+            self.counts.store(f"{where} (its counts)", list(value))  # Check before sorting.
             pair = sorted(value.items())
             value = [key for key, _ in pair], [scale for _, scale in pair]
         if not is_sequence(value) or len(value) != 2:
@@ -73,12 +73,12 @@ class _Jumps(Kind):
 
 
 Jumps = Annotated[Mapping[int, float] | tuple[ArrayLike, ArrayLike] | None, _Jumps()]
-"""Scales by the count from which on they multiply: a dict, or a pair of arrays."""
+"""Factors by the count at which they apply: a dict, or a pair of arrays."""
 
 
 @schedule
 def piecewise_constant_schedule(init_value: Value, boundaries_and_scales: Jumps = None) -> Schedule:
-    r"""A constant that is multiplied by a scale at each of some counts.
+    r"""A schedule that is constant, and multiplied by a scale at each of the given counts.
 
     .. math::
       I \prod_{i:\, t \ge b_i} s_i
@@ -89,7 +89,7 @@ def piecewise_constant_schedule(init_value: Value, boundaries_and_scales: Jumps 
         :math:`(b, s)`, which may be traced and need not be sorted.
 
     Returns:
-      The schedule. It holds the product of all scales after the last jump.
+      The schedule. It is constant after the last jump.
 
     Raises:
       ValueError: for a negative count or scale.
@@ -107,10 +107,10 @@ def piecewise_interpolate_schedule(
     init_value: Value,
     boundaries_and_scales: Jumps = None,
 ) -> Schedule:
-    r"""Lines or half cosine waves between values that are scaled at each of some counts.
+    r"""A schedule that interpolates between values scaled at each of the given counts.
 
-    At count :math:`b_i` the value is :math:`I s_1 \cdots s_i`; between two of these counts it goes
-    from the one value to the other.
+    At count :math:`b_i` the value is :math:`I s_1 \cdots s_i`; in between it follows a line or half
+    a cosine wave.
 
     Args:
       interpolate_type: ``"linear"`` or ``"cosine"``.
@@ -119,10 +119,10 @@ def piecewise_interpolate_schedule(
         :math:`(b, s)`, which may be traced and need not be sorted.
 
     Returns:
-      The schedule. It holds its value at the last of the counts.
+      The schedule. It holds its value from the last count on.
 
     Raises:
-      ValueError: for another type of interpolation, or a negative count or scale.
+      ValueError: for an unknown type of interpolation, or a negative count or scale.
 
     >>> import jax.numpy as jnp, jaxlr
     >>> jaxlr.piecewise_interpolate_schedule("linear", 1.0, {2: 0.5, 4: 0.0})(jnp.arange(6))
@@ -145,15 +145,15 @@ def _check_milestones(*, milestones: ArrayLike, **_: Any) -> None:
 def multistep_decay(
     init_value: Value, milestones: Boundaries, decay_rate: NonNegative = 0.1
 ) -> Schedule:
-    r"""Multiplication by one rate at each of some counts.
+    r"""A schedule that is multiplied by the same rate at each of the given counts.
 
     .. math::
       I \, r^{\,|\{i:\, t \ge m_i\}|}
 
     Args:
       init_value: :math:`I`, the value before the first milestone.
-      milestones: the counts :math:`m_i`, in any order. One that is given twice counts twice, and
-        one between two counts, such as 2.5, takes effect at the next.
+      milestones: the counts :math:`m_i`, in any order. A repeated milestone applies twice. A
+        fractional one, such as 2.5, takes effect at the next count.
       decay_rate: :math:`r`.
 
     Returns:
@@ -167,9 +167,9 @@ def multistep_decay(
     Array([1.  , 1.  , 0.5 , 0.5 , 0.25, 0.25], dtype=float32)
 
     References:
-      ``MultiStepLR`` of PyTorch, where milestones that are not integers never take effect;
-      ``MultiStepDecay`` of Paddle. ``MultiStepLRScheduler`` of timm is one count early: its
-      milestones less 1.
+      ``MultiStepLR`` in PyTorch, where fractional milestones never take effect; ``MultiStepDecay``
+      in Paddle. ``MultiStepLRScheduler`` in timm acts one count earlier; subtract 1 from its
+      milestones.
     """
     counts: Any = milestones
     rates = namespace(decay_rate).broadcast_to(decay_rate, np.shape(counts))
@@ -202,22 +202,23 @@ def piecewise_constant_values_schedule(
     values: Values,
     switch: Literal["at", "after"] = "at",
 ) -> ArrayLike:
-    r"""One of some values, each from a boundary to the next.
+    r"""A schedule that takes one value between each pair of boundaries.
 
     .. math::
       v_k, \qquad k = |\{i:\, b_i \le t\}|
 
     Args:
       boundaries: the counts :math:`b_1, b_2, \dots`, in increasing order.
-      values: :math:`v_0, v_1, \dots`, one more than there are boundaries.
-      switch: ``"at"`` if the count of a boundary has the new value already, ``"after"`` if it still
-        has the old one: then :math:`k` counts the :math:`b_i < t`.
+      values: :math:`v_0, v_1, \dots`, one more than boundaries.
+      switch: ``"at"`` if a boundary already has the new value; ``"after"`` if it still has the old
+        one, so that :math:`k` counts the :math:`b_i < t`.
 
     Returns:
       The schedule. It holds the last value.
 
     Raises:
-      ValueError: if the boundaries are unsorted, or the values not one more than they are.
+      ValueError: if the boundaries are not sorted, or there is not exactly one more value than
+        boundaries.
 
     >>> import jax.numpy as jnp, jaxlr
     >>> lr = jaxlr.piecewise_constant_values_schedule([2, 4], [1.0, 0.5, 0.25])
@@ -227,8 +228,8 @@ def piecewise_constant_values_schedule(
     Array([1.  , 1.  , 1.  , 0.5 , 0.5 , 0.25], dtype=float32)
 
     References:
-      ``PiecewiseDecay`` of Paddle and ``manual_stepping`` of the TensorFlow Object Detection API
-      switch at the boundary, ``PiecewiseConstantDecay`` of Keras after it.
+      ``PiecewiseDecay`` in Paddle and ``manual_stepping`` in the TensorFlow Object Detection API
+      switch at the boundary; ``PiecewiseConstantDecay`` in Keras switches after it.
     """
     side: Literal["right", "left"] = "right" if switch == "at" else "left"
     counts: Any = boundaries
@@ -240,7 +241,7 @@ def _check_knots(*, knots: ArrayLike, values: ArrayLike, **_: Any) -> None:
     if np.ndim(values) == 0 or np.shape(values)[-1] != np.shape(knots)[-1] or not np.size(knots):
         raise ValueError(
             "`values` must have one number for each of the `knots`, and "
-            f"one at the least, got {np.asarray(values).tolist()} for "
+            f"at least one, got {np.asarray(values).tolist()} for "
             f"{np.asarray(knots).tolist()}."
         )
 
@@ -249,13 +250,13 @@ def _check_knots(*, knots: ArrayLike, values: ArrayLike, **_: Any) -> None:
 def piecewise_curve_schedule(
     count: jax.Array, knots: Times, values: Values, curve: Shape = "linear"
 ) -> jax.Array:
-    r"""Lines, or curves of another shape, through some points.
+    r"""A schedule through given points, joined by lines or other curves.
 
-    At count :math:`k_i` the value is :math:`v_i`; from each point to the next it follows the curve.
+    At count :math:`k_i` the value is :math:`v_i`; in between it follows the curve.
 
     Args:
-      knots: the counts :math:`k_1, k_2, \dots`, in increasing order. Where two are equal, the
-        value jumps. They need not be whole.
+      knots: the counts :math:`k_1, k_2, \dots`, in increasing order; they need not be whole. If two
+        are equal, the value jumps.
       values: the values :math:`v_1, v_2, \dots` at these counts.
       curve: the shape of each part, such as ``"linear"`` or ``"cosine"``.
 
@@ -263,16 +264,16 @@ def piecewise_curve_schedule(
       The schedule. It holds the first value before the first knot, and the last after the last.
 
     Raises:
-      ValueError: if the knots are unsorted, or not as many as the values.
+      ValueError: if the knots are not sorted, or their number differs from the number of values.
 
     >>> import jax.numpy as jnp, jaxlr
     >>> jaxlr.piecewise_curve_schedule([1, 3, 5], [1.0, 0.5, 0.0])(jnp.arange(7))
     Array([1.  , 1.  , 0.75, 0.5 , 0.25, 0.  , 0.  ], dtype=float32)
 
     References:
-      ``PiecewiseLinear`` of Ignite. With ``curve="cosine"`` and 0 before the boundaries, this is
-      ``StepCosineDecayWithOffset`` of the TensorFlow model garden as its documentation means it;
-      that class divides 0 by 0 after the last boundary.
+      ``PiecewiseLinear`` in Ignite. With ``curve="cosine"`` and 0 before the boundaries, this is
+      ``StepCosineDecayWithOffset`` in the TensorFlow model garden as documented; the actual class
+      divides 0 by 0 after the last boundary.
     """
     times: Any = knots
     (begins, starts), (ends, stops) = _neighbours((times, values))
@@ -285,7 +286,7 @@ def piecewise_curve_schedule(
 
 
 class _Part(NamedTuple):
-    """The way from one knot to the next."""
+    """The part of the schedule between two knots."""
 
     phase: Phase
     start: jax.Array
@@ -293,7 +294,7 @@ class _Part(NamedTuple):
 
 
 def _neighbours(columns: Any) -> tuple[Any, Any]:
-    """The entries on the left and the right of each interval: before and after all, the nearest."""
+    """Returns the entries to the left and right of each interval; at the ends, the nearest."""
     columns = jax.tree.map(jnp.asarray, columns)
     lefts = jax.tree.map(lambda x: jnp.concatenate([x[:1], x]), columns)
     rights = jax.tree.map(lambda x: jnp.concatenate([x, x[-1:]]), columns)
@@ -307,27 +308,27 @@ def _check_table(*, values: ArrayLike, **_: Any) -> None:
 
 @schedule(check=_check_table)
 def table_schedule(count: jax.Array, values: Values, steps_per_value: Period = 1) -> ArrayLike:
-    r"""The values of a list, each for the same number of steps.
+    r"""A schedule that steps through a list of values, each for the same number of steps.
 
     .. math::
       v_k, \qquad k = \min(\lfloor t / S \rfloor, n - 1)
 
     Args:
-      values: :math:`v_0, \dots, v_{n - 1}`, such as one value for each epoch.
-      steps_per_value: :math:`S`, how many steps each of them holds; it need not be whole.
+      values: :math:`v_0, \dots, v_{n - 1}`, such as one value per epoch.
+      steps_per_value: :math:`S`, the number of steps per value; it need not be whole.
 
     Returns:
       The schedule. It holds the last value.
 
     Raises:
-      ValueError: if there is no value, or ``steps_per_value`` is not positive.
+      ValueError: if there are no values, or ``steps_per_value`` is not positive.
 
     >>> import jax.numpy as jnp, jaxlr
     >>> jaxlr.table_schedule([0.5, 1.0, 0.25], steps_per_value=2)(jnp.arange(8))
     Array([0.5 , 0.5 , 1.  , 1.  , 0.25, 0.25, 0.25, 0.25], dtype=float32)
 
     References:
-      ``StepParamScheduler`` of fvcore; the list of ``fixed`` in fairseq, before its shrinking.
+      ``StepParamScheduler`` in fvcore; the list of ``fixed`` in fairseq, before it shrinks.
     """
     column = jnp.asarray(values)
     entry = whole_periods(count, steps_per_value)
@@ -340,23 +341,23 @@ def tabulate(
     steps_per_value: ArrayLike = 1,
     init_value: float | None = None,
 ) -> Schedule:
-    """The values of any Python function, such as one of the epoch, as a schedule.
+    """Makes a schedule from the values of any Python function, such as one of the epoch.
 
-    The function runs on the host, once for each value, so it may have ``if`` and ``math`` and
-    whatever else JAX cannot trace. What is left is data: :func:`table_schedule`.
+    The function runs in Python, once per value, so it may use ``if``, ``math`` and anything else
+    that JAX cannot trace. The result is a :func:`table_schedule`, which is plain data.
 
     Args:
-      function: maps 0, 1, ..., ``num_values - 1`` to a value; with ``init_value`` also the value
-        before, as its second argument.
-      num_values: how many values there are.
-      steps_per_value: how many steps each of them holds, such as the steps of an epoch.
-      init_value: the value before the first one, if the function takes it.
+      function: maps 0, 1, ..., ``num_values - 1`` to a value. If ``init_value`` is given, the
+        previous value is its second argument.
+      num_values: the number of values.
+      steps_per_value: the number of steps per value, such as the steps of an epoch.
+      init_value: the value before the first one, if the function takes the previous value.
 
     Returns:
       The schedule. It holds the last value.
 
     Raises:
-      ValueError: if there is no value, or one is not finite.
+      ValueError: if there are no values, or one is not finite.
 
     >>> import jax.numpy as jnp, math, jaxlr
     >>> lr = jaxlr.tabulate(lambda epoch: 0.1 * math.pow(0.5, epoch // 2), 6, steps_per_value=10)
@@ -368,7 +369,7 @@ def tabulate(
     table_schedule(values=[0.01, 0.01, 0.005, 0.0025], steps_per_value=1)
 
     References:
-      ``LearningRateScheduler`` of Keras, whose function gets the epoch and the rate.
+      ``LearningRateScheduler`` in Keras, whose function takes the epoch and the rate.
     """
     values: list[float] = []
     for index in range(num_values):
@@ -378,7 +379,7 @@ def tabulate(
 
 
 def _levels(init_value: ArrayLike, jumps: Any) -> tuple[Any, Any]:
-    """The sorted counts of the jumps and the values before, between and after them."""
+    """Returns the sorted counts of the jumps, and the values before, between and after them."""
     counts, scales = (np.zeros(0, np.int32), np.zeros(0)) if jumps is None else jumps
     array = namespace(init_value, counts, scales)
     order = array.argsort(counts, stable=True)

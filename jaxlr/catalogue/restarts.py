@@ -1,4 +1,4 @@
-"""Schedules that start over in cycles which may grow and shrink."""
+"""Schedules that restart in cycles."""
 
 from typing import Any, Literal, NamedTuple
 
@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
+from jaxlr.core.export import exported_tuple
 from jaxlr.core.numbers import on_host
 from jaxlr.core.parameters import Cycles, Period, Positive, Steps, Value
 from jaxlr.core.schedule import schedule
@@ -15,8 +16,9 @@ from jaxlr.exact.time import Instant, Phase, instant, later, phase, progress_in
 from jaxlr.exact.waves import half_cosine
 
 
+@exported_tuple
 class _Restarts(NamedTuple):
-    """The cycles, and the warm-up of each if there is one: only then it is worth its time."""
+    """The cycles, and the warm-up of each cycle, or None to skip its computation."""
 
     table: Table
     warmup: Instant | None
@@ -31,6 +33,7 @@ def _restarts(
     warmup_steps: ArrayLike,
     **_: Any,
 ) -> _Restarts:
+    """Tabulates the cycles."""
     table = cycle_table(first_decay_steps, t_mul, m_mul, cycles, warmup_steps)
     has_warmup = not on_host(warmup_steps) or np.any(np.asarray(warmup_steps) > 0)
     return _Restarts(table, instant(warmup_steps) if has_warmup else None)
@@ -49,10 +52,9 @@ def cosine_restarts_schedule(
     warmup_steps: Steps = 0,
     shrinks: Literal["range", "peak", "all"] = "range",
 ) -> ArrayLike:
-    r"""Half cosine waves again and again, each cycle longer and lower than the one before.
+    r"""A schedule that restarts a cosine decay in cycles, which may grow longer and lower.
 
-    Cycle number :math:`i` is :math:`T_i = T_0 k^i` steps long. At a fraction :math:`p` of it the
-    value is
+    Cycle :math:`i` has :math:`T_i = T_0 k^i` steps. At a fraction :math:`p` of it the value is
 
     .. math::
       F_i + (M_i - F_i) \frac{1 + \cos \pi p}{2}
@@ -68,23 +70,23 @@ def cosine_restarts_schedule(
       init_value: :math:`I`, the peak of the first cycle.
       first_decay_steps: :math:`T_0`, the length of the first cycle.
       t_mul: :math:`k`, the ratio of the length of a cycle to the length of the one before. Below
-        1, restarts come more and more often, until :math:`T_0 / (1 - k)`. A cycle may begin between
-        two counts.
-      m_mul: :math:`m`, what is multiplied to ``shrinks`` from cycle to cycle.
+        1, restarts become more and more frequent, up to count :math:`T_0 / (1 - k)`. A cycle may
+        begin between two counts.
+      m_mul: :math:`m`, the factor between consecutive cycles, applied as ``shrinks`` says.
       alpha: :math:`\alpha`, the floor of the first cycle as a fraction of its peak.
-      cycles: the number of cycles, after which the floor holds; None is for ever.
-      warmup_steps: the length of a line from the floor to the peak at the start of every cycle,
-        which is part of the cycle; the wave fills the rest of it.
+      cycles: the number of cycles, after which the floor holds; None for no limit.
+      warmup_steps: the length of a linear warm-up from the floor to the peak at the start of every
+        cycle. It is part of the cycle; the cosine fills the rest.
       shrinks: what ``m_mul`` multiplies: ``"range"`` for the height of the peak above the floor,
-        ``"peak"`` for the peak while the floor stays, ``"all"`` for both.
+        ``"peak"`` for the peak alone, ``"all"`` for both peak and floor.
 
     Returns:
-      The schedule. It has no end, except that after ``cycles``, or after 256 cycles of different
-      lengths, the floor holds.
+      The schedule. It has no end unless ``cycles`` is given; but after 256 cycles of different
+      lengths the floor holds.
 
     Raises:
-      ValueError: if ``first_decay_steps`` or ``m_mul`` is not positive, ``cycles`` is no whole
-        number from 1 on, ``t_mul`` is not positive, or ``warmup_steps`` is negative.
+      ValueError: if ``first_decay_steps``, ``t_mul`` or ``m_mul`` is not positive, ``cycles`` is
+        not a positive whole number, or ``warmup_steps`` is negative.
 
     >>> import jaxlr, numpy as np
     >>> lr = jaxlr.cosine_restarts_schedule(1.0, first_decay_steps=2, m_mul=0.5, cycles=2)
@@ -93,13 +95,12 @@ def cosine_restarts_schedule(
 
     References:
       Loshchilov and Hutter, `SGDR: Stochastic Gradient Descent with Warm Restarts
-      <https://arxiv.org/abs/1608.03983>`_, 2017. The names and defaults are those of
-      ``CosineDecayRestarts`` of Keras. ``CosineAnnealingWarmRestarts(T_0, T_mult, eta_min)`` of
-      PyTorch is ``t_mul=T_mult, alpha=eta_min / init_value``. ``CosineLRScheduler`` of timm with
-      ``cycle_mul``, ``cycle_decay`` and ``cycle_limit`` is
-      ``t_mul, m_mul, cycles, shrinks="peak"``; fairseq's ``cosine`` with ``lr_shrink`` is
-      ``shrinks="all"``; ``cosine_with_restarts`` of transformers has ``t_mul=1`` and the length
-      divided by ``cycles``.
+      <https://arxiv.org/abs/1608.03983>`_, 2017. ``CosineDecayRestarts`` in Keras has the
+      same names and defaults. For ``CosineAnnealingWarmRestarts(T_0, T_mult, eta_min)`` in PyTorch
+      use ``t_mul=T_mult, alpha=eta_min / init_value``. For ``cycle_mul``, ``cycle_decay`` and
+      ``cycle_limit`` of ``CosineLRScheduler`` in timm use ``t_mul``, ``m_mul`` and ``cycles`` with
+      ``shrinks="peak"``. For ``cosine`` with ``lr_shrink`` in fairseq use ``shrinks="all"``. For
+      ``cosine_with_restarts`` in transformers use ``t_mul=1`` and divide the length by ``cycles``.
     """
 
     def value(count: jax.Array, entry: Entry) -> ArrayLike:

@@ -1,7 +1,7 @@
-r"""Schedules that hold a value for long, and then cool down.
+r"""Schedules that hold a value for a long time and then cool down.
 
-A schedule that changes level between constants needs no family of its own. That of DeepSeek-V3
-holds, falls along a cosine to a tenth, and holds two more constants; per thousand updates:
+Schedules with several constant levels need no family of their own. DeepSeek-V3's schedule holds,
+falls along a cosine to a tenth, and then holds two more constants. In thousands of updates:
 
 >>> import jaxlr, numpy as np
 >>> lr = jaxlr.join_schedules(
@@ -40,7 +40,7 @@ from jaxlr.exact.doubles import Double, divide, exponential, log, per_step
 from jaxlr.exact.intervals import by_interval
 from jaxlr.exact.parameters import Exponent
 from jaxlr.exact.powers import raised
-from jaxlr.exact.time import blend, passed, progress, total
+from jaxlr.exact.time import blend, progress, steps_since, total
 from jaxlr.exact.waves import half_cosines
 
 Lengths = Annotated[
@@ -49,14 +49,15 @@ Lengths = Annotated[
         "Lengths", "Give lengths in steps, such as [1000, 2000].", least=0.0, counted=True, axes=1
     ),
 ]
-"""Lengths of phases that follow one another: a list or an array."""
+"""Lengths of consecutive phases: a list or an array."""
 
 
 def _refuse_zero(curve_name: str, curve: Curve, *values: ArrayLike) -> None:
+    """Raises an error if a curve that needs positive values would start or end at 0."""
     if curve.family.name in ("geometric", "harmonic") and min(map(np.min, values)) <= 0.0:
         raise ValueError(
-            f"`{curve_name}={curve.family.name!r}` goes between positive values only; "
-            f"it drops to a 0 at once. Got {' and '.join(map(str, values))}."
+            f"`{curve_name}={curve.family.name!r}` needs positive values; "
+            f"to or from 0 it would jump. Got {' and '.join(map(str, values))}."
         )
 
 
@@ -85,9 +86,9 @@ def warmup_stable_decay_schedule(
     warmup_curve: Shape = "linear",
     decay_curve: Shape = "linear",
 ) -> jax.Array:
-    r"""A warm-up, a constant peak, and a cooldown of any shape: WSD, or a trapezoid.
+    r"""A schedule with a warm-up, a constant peak and a cooldown of any shape (WSD, trapezoid).
 
-    With :math:`D` the shape of the cooldown, at the counts of the three phases in turn:
+    With :math:`D` the shape of the cooldown, in the three phases in turn:
 
     .. math::
       I \to M, \qquad M, \qquad
@@ -97,15 +98,14 @@ def warmup_stable_decay_schedule(
       init_value: :math:`I`, the value at count 0.
       peak_value: :math:`M`.
       warmup_steps: :math:`W`, the length of the warm-up.
-      stable_steps: :math:`S`, how long the peak holds after it.
+      stable_steps: :math:`S`, the number of steps for which the peak then holds.
       decay_steps: :math:`C`, the length of the cooldown; with 0 it is a jump.
       end_value: :math:`E`, the value from count :math:`W + S + C` on.
       warmup_curve: the shape of the warm-up.
       decay_curve: the shape of the cooldown, such as ``"one_minus_sqrt"``.
 
     Returns:
-      The schedule. It holds ``end_value``, where the cooldowns of big_vision and torchtitan go on
-      below it.
+      The schedule. It holds ``end_value`` at the end; big_vision and torchtitan continue below it.
 
     Raises:
       ValueError: if a geometric or harmonic curve would go to or from 0.
@@ -123,11 +123,10 @@ def warmup_stable_decay_schedule(
       Compute-Optimal Training Beyond Fixed Training Durations <https://arxiv.org/abs/2405.18392>`_,
       2024, for the square root.
 
-      ``warmup_stable_decay`` of transformers, whose ``init_value`` and ``end_value`` are both
-      ``min_lr_ratio`` times the peak, and whose warm-up ``1-sqrt`` is
-      ``curves.polynomial(power=0.5)``. ``WSDLRScheduler`` of timm. ``WSD`` of Megatron-LM, whose
-      cooldown is given as the last part of the whole. ``fit_flat_cos`` of fastai is
-      ``decay_curve="cosine"``. The knee schedule is the default.
+      ``warmup_stable_decay`` in transformers starts and ends at ``min_lr_ratio`` times the peak,
+      and its warm-up ``1-sqrt`` is ``curves.polynomial(power=0.5)``. ``WSDLRScheduler`` in timm.
+      ``WSD`` in Megatron-LM takes the cooldown as the last part of the total. ``fit_flat_cos`` in
+      fastai has ``decay_curve="cosine"``. The knee schedule is the default here.
     """
     start = total(warmup_steps, stable_steps)
     cooldown = progress(count, decay_steps, begin=start)
@@ -139,6 +138,7 @@ def warmup_stable_decay_schedule(
 
 
 def _before(count: ArrayLike, start: ArrayLike) -> jax.Array:
+    """Returns ``count < start``, compared as integers if both are."""
     count, start = as_steps(count, start)
     return count < start
 
@@ -191,23 +191,23 @@ def wsds_schedule(
     warmup_curve: Shape = "linear",
     decay_curve: Shape = "linear",
 ) -> jax.Array:
-    r"""A warm-up and a constant peak with a cooldown at the end of each period: WSD-S.
+    r"""A schedule with a warm-up, then a peak with a cooldown at the end of each period (WSD-S).
 
-    After each cooldown, from which a model may be taken, the peak resumes at once, from the cooled
-    weights and with no new warm-up. At the last :math:`C` counts of a period that ends at
-    :math:`K`, and with :math:`D` the shape of the cooldown:
+    Each cooldown yields a finished model. Training then resumes from it at the peak, without
+    another warm-up. In the last :math:`C` counts of a period that ends at :math:`K`, with
+    :math:`D` the shape of the cooldown, the value is
 
     .. math::
       E + (M - E) \, D\left(\frac{t - (K - C)}{C}\right)
 
     Args:
       init_value: the value at count 0.
-      peak_value: :math:`M`, one for all periods or a list of one for each.
-      warmup_steps: the length of the warm-up, at the begin of the first period.
-      period_steps: a list of the lengths of the periods, warm-up and cooldowns included.
-      decay_steps: :math:`C`, the length of the cooldown, one for all or a list of one for each.
-      end_value: :math:`E`, where the cooldowns lead, one for all or a list of one for each. Count
-        :math:`K`, where it would be reached, is the first of the next period.
+      peak_value: :math:`M`, one number for all periods, or a list with one per period.
+      warmup_steps: the length of the warm-up at the start of the first period.
+      period_steps: the lengths of the periods, including warm-up and cooldowns.
+      decay_steps: :math:`C`, the length of the cooldown, for all periods or per period.
+      end_value: :math:`E`, the target of the cooldown, for all periods or per period. It would be
+        reached at count :math:`K`, which is already the first count of the next period.
       warmup_curve: the shape of the warm-up.
       decay_curve: the shape of the cooldowns.
 
@@ -215,7 +215,7 @@ def wsds_schedule(
       The schedule. It holds the last ``end_value`` after the last period.
 
     Raises:
-      ValueError: if a period is too short, a list has not one number for each period, or a
+      ValueError: if a period is too short, a list does not have one number per period, or a
         geometric or harmonic curve would go to or from 0.
 
     >>> import jax.numpy as jnp, jaxlr
@@ -227,9 +227,9 @@ def wsds_schedule(
       Wen et al., `Understanding Warmup-Stable-Decay Learning Rates: A River Valley Loss Landscape
       Perspective <https://arxiv.org/abs/2410.05192>`_, 2024.
 
-      ``WSDS`` of OLMo-core, whose ``period_lr_multipliers`` times the peak are a list of
-      ``peak_value``. It counts from 1, so update :math:`t` there has our value at :math:`t + 1`,
-      but for the last of each period, which has ``end_value``.
+      ``WSDS`` in OLMo-core, whose ``period_lr_multipliers`` times the peak give ``peak_value``. It
+      counts from 1, so update :math:`t` there uses the value at :math:`t + 1` here, except that the
+      last update of each period uses ``end_value``.
     """
     count, lengths = as_steps(count, jnp.asarray(period_steps))
     ends = jax.lax.associative_scan(total, lengths)
@@ -262,7 +262,7 @@ def _check_infinite(
 ) -> None:
     if constant_steps is None and (end_value is not None or np.any(np.asarray(anneal_steps) != 0)):
         raise ValueError(
-            "without `constant_steps` the constant has no end, so that there is no "
+            "without `constant_steps` the constant has no end, so there can be no "
             "annealing. Give its length."
         )
     if constant_steps is not None and end_value is None:
@@ -283,7 +283,7 @@ def _annealing(
     end_value: ArrayLike | None,
     **_: Any,
 ) -> Double | None:
-    """The logarithm of the ratio of one value to the next, where there is an annealing."""
+    """Returns the logarithm of the ratio between values of the annealing; None without one."""
     if constant_steps is None or end_value is None:
         return None
     return per_step(log(divide(end_value, constant_value)), anneal_steps)
@@ -303,10 +303,10 @@ def infinite_schedule(
     end_value: Positive | None = None,
     cooldown_curve: Shape = "cosine",
 ) -> jax.Array:
-    r"""A warm-up, a cooldown to a constant, the constant for any time, and an annealing if asked.
+    r"""A schedule with a warm-up, a cooldown to a constant, and an optional final annealing.
 
-    A model can be trained on from any point of the constant. The annealing, of :math:`A` steps from
-    the end :math:`B` of the constant :math:`K` on, has the same ratio at every step:
+    Training can be continued from any point of the constant :math:`K`. If the constant ends at
+    count :math:`B`, the annealing of :math:`A` steps has the same ratio at every step:
 
     .. math::
       K \, (E / K)^{(t - B) / A}
@@ -317,18 +317,18 @@ def infinite_schedule(
       warmup_steps: the length of the linear warm-up.
       cooldown_steps: the length of the cooldown from the peak to the constant.
       constant_value: :math:`K`.
-      constant_steps: how long the constant holds; None stands for ever.
+      constant_steps: the number of steps for which the constant holds; None for no end.
       anneal_steps: :math:`A`, the length of the annealing; with 0 it is a jump.
       end_value: :math:`E`, the value after the annealing.
       cooldown_curve: the shape of the cooldown; in the paper ``"cosine"``, or
         :func:`jaxlr.curves.one_minus_sqrt`.
 
     Returns:
-      The schedule. It holds ``end_value``, or the constant where there is no annealing.
+      The schedule. It holds ``end_value`` at the end, or the constant if there is no annealing.
 
     Raises:
-      ValueError: if only one of ``constant_steps`` and ``end_value`` is given, or a value that is
-        multiplied is not positive.
+      ValueError: if only one of ``constant_steps`` and ``end_value`` is given, or a value of the
+        annealing is not positive.
 
     >>> import jaxlr, numpy as np
     >>> lr = jaxlr.infinite_schedule(0.0, 1.0, 2, 4, 0.5)
@@ -351,7 +351,7 @@ def infinite_schedule(
     if growth is None or constant_steps is None or end_value is None:
         return value
     start = total(warmup_steps, cooldown_steps, constant_steps)
-    elapsed, steps = as_steps(passed(count, start), anneal_steps)
+    elapsed, steps = as_steps(steps_since(count, start), anneal_steps)
     anneal = constant_value * exponential(jnp.minimum(elapsed, steps), growth)
     anneal = jnp.where(elapsed < steps, anneal, end_value)
     return jnp.where(_before(count, start), value, anneal)
@@ -366,7 +366,7 @@ def tri_stage_schedule(
     init_scale: NonNegative = 0.01,
     final_scale: Positive = 0.01,
 ) -> Schedule:
-    r"""A linear warm-up, a constant peak, and an exponential decay to a fraction of it.
+    r"""A schedule with a linear warm-up, a constant peak and an exponential decay.
 
     .. math::
       M \left(s_0 + (1 - s_0) \frac{t}{W}\right), \qquad M, \qquad M s_1^{(t - W - H) / D}
@@ -374,14 +374,14 @@ def tri_stage_schedule(
     Args:
       peak_value: :math:`M`.
       warmup_steps: :math:`W`, the length of the warm-up.
-      hold_steps: :math:`H`, how long the peak holds.
+      hold_steps: :math:`H`, the number of steps for which the peak holds.
       decay_steps: :math:`D`, the length of the decay; with 0 it is a jump.
       init_scale: :math:`s_0`, the first value as a fraction of the peak.
-      final_scale: :math:`s_1`, the last value as a fraction of the peak; not 0, which no
-        exponential reaches.
+      final_scale: :math:`s_1`, the last value as a fraction of the peak. It cannot be 0,
+        because an exponential never reaches 0.
 
     Returns:
-      The schedule. It holds ``final_scale * peak_value``.
+      The schedule. It holds ``final_scale * peak_value`` at the end.
 
     Raises:
       ValueError: if ``peak_value`` or ``final_scale`` is not positive.
@@ -392,7 +392,7 @@ def tri_stage_schedule(
     [0.5    0.75   1.     1.     1.     0.25   0.0625 0.0625]
 
     References:
-      ``tri_stage`` of fairseq, where the decay divides by 0 for lengths of 0. Park et al.,
+      ``tri_stage`` in fairseq, which divides by 0 if a length is 0. Park et al.,
       `SpecAugment <https://arxiv.org/abs/1904.08779>`_, 2019
     """
     return infinite_schedule(
@@ -429,7 +429,7 @@ def warmup_hold_cosine_decay_schedule(
     end_value: Value = 0.0,
     exponent: Exponent = 1.0,
 ) -> jax.Array:
-    r"""A linear warm-up, a constant peak, and half a cosine wave.
+    r"""A schedule with a linear warm-up, a constant peak and a cosine decay.
 
     With the cosine at :math:`p = (t - W - H) / (T - W - H)`:
 
@@ -440,14 +440,14 @@ def warmup_hold_cosine_decay_schedule(
       init_value: :math:`I`, the value at count 0.
       peak_value: :math:`M`.
       warmup_steps: :math:`W`, the length of the warm-up.
-      hold_steps: :math:`H`, how long the peak holds after it.
+      hold_steps: :math:`H`, the number of steps for which the peak then holds.
       decay_steps: :math:`T`, the length of the whole schedule, as in
         :func:`jaxlr.warmup_cosine_decay_schedule`.
       end_value: :math:`E`, the value from count ``decay_steps`` on.
       exponent: :math:`P`, the power to which the wave is raised.
 
     Returns:
-      The schedule. It holds ``end_value``.
+      The schedule. It holds ``end_value`` at the end.
 
     Raises:
       ValueError: if ``decay_steps < warmup_steps + hold_steps``.
@@ -458,8 +458,8 @@ def warmup_hold_cosine_decay_schedule(
     [0.    0.5   1.    1.    1.    0.854 0.5   0.146 0.    0.   ]
 
     References:
-      ``cosine_decay_with_warmup`` of the TensorFlow Object Detection API, whose ``total_steps`` is
-      ``decay_steps``.
+      ``cosine_decay_with_warmup`` in the TensorFlow Object Detection API, where ``decay_steps`` is
+      called ``total_steps``.
     """
     start, steps = as_steps(total(warmup_steps, hold_steps), decay_steps)
     decay = progress(count, steps - start, begin=start)

@@ -13,19 +13,19 @@ from jaxlr.curves import Shape, along
 from jaxlr.exact.doubles import Double, exponential, log, per_step
 from jaxlr.exact.parameters import Exponent
 from jaxlr.exact.powers import power, raised
-from jaxlr.exact.time import blend, inverse, passed, progress, whole_periods
+from jaxlr.exact.time import blend, inverse, progress, steps_since, whole_periods
 from jaxlr.exact.waves import half_cosine
 
 
 @schedule
 def constant_schedule(count: jax.Array, value: Value) -> ArrayLike:
-    """The same value at every count.
+    """A schedule that has the same value at every count.
 
     Args:
       value: the value.
 
     Returns:
-      The schedule. Its values are arrays of the shape of the count, as for every family.
+      The schedule.
 
     >>> import jax.numpy as jnp, jaxlr
     >>> jaxlr.constant_schedule(0.1)(jnp.arange(3))
@@ -42,7 +42,7 @@ def linear_schedule(
     transition_steps: Steps,
     transition_begin: Steps = 0,
 ) -> jax.Array:
-    r"""A straight line from one value to another.
+    r"""A schedule that moves along a straight line from one value to another.
 
     .. math::
       I (1 - p) + E p, \qquad p = \operatorname{clip}\left(\frac{t - B}{T}, 0, 1\right)
@@ -57,8 +57,8 @@ def linear_schedule(
       The schedule.
 
     Raises:
-      ValueError: for a negative length or begin, which optax takes for a constant or for 0. For
-        length 0 optax holds ``init_value`` for ever; here the line is over.
+      ValueError: for a negative length or begin. optax returns a constant for the one and uses 0
+        for the other. For length 0, optax holds ``init_value`` forever; here the line is over.
 
     >>> import jax.numpy as jnp, jaxlr
     >>> jaxlr.linear_schedule(1.0, 0.5, transition_steps=2, transition_begin=1)(jnp.arange(5))
@@ -76,7 +76,7 @@ def polynomial_schedule(
     transition_steps: Steps,
     transition_begin: Steps = 0,
 ) -> jax.Array:
-    r"""A power of the time that remains, from one value to another.
+    r"""A schedule that moves from one value to another with a power of the remaining time.
 
     .. math::
       E + (I - E) (1 - p)^P, \qquad p = \operatorname{clip}\left(\frac{t - B}{T}, 0, 1\right)
@@ -84,7 +84,7 @@ def polynomial_schedule(
     Args:
       init_value: :math:`I`, the value up to count ``transition_begin``.
       end_value: :math:`E`, the value from count ``transition_begin + transition_steps`` on.
-      power: :math:`P`; 1 is a line, above 1 most of the way is made early, below 1 late.
+      power: :math:`P`; 1 is a line; above 1 most of the change comes early, below 1 late.
       transition_steps: :math:`T`, the length of the transition; with 0 it is a jump.
       transition_begin: :math:`B`, the count at which the transition begins.
 
@@ -110,7 +110,7 @@ def cosine_decay_schedule(
     alpha: Value = 0.0,
     exponent: Exponent = 1.0,
 ) -> ArrayLike:
-    r"""Half a cosine wave from a value down to a fraction of it.
+    r"""A schedule that decays along half a cosine wave to a fraction of its start.
 
     .. math::
       I \left(\alpha + (1 - \alpha) \left[\frac{1 + \cos \pi p}{2}\right]^P\right),
@@ -150,7 +150,7 @@ def transition_schedule(
     curve: Shape = "linear",
     transition_begin: Steps = 0,
 ) -> jax.Array:
-    r"""Any curve from one value to another.
+    r"""A schedule that moves along any curve from one value to another.
 
     .. math::
       I D(p) + E (1 - D(p)), \qquad p = \operatorname{clip}\left(\frac{t - B}{T}, 0, 1\right)
@@ -176,9 +176,9 @@ def transition_schedule(
     Array(0.125, dtype=float32)
 
     References:
-      ``SWALR`` of PyTorch is one with the curve ``"cosine"`` or ``"linear"`` from the last rate of
-      training to that of the average; ``sched_lin``, ``sched_cos`` and ``sched_poly`` of fastai
-      are ``"linear"``, ``"cosine"`` and ``curves.one_minus_power(power)``.
+      ``SWALR`` in PyTorch goes from the last training rate to ``swa_lr`` with the curve
+      ``"cosine"`` or ``"linear"``. ``sched_lin``, ``sched_cos`` and ``sched_poly`` in fastai are
+      ``"linear"``, ``"cosine"`` and ``curves.one_minus_power(power)``.
     """
     fraction = progress(count, transition_steps, transition_begin)
     return along(curve, fraction, init_value, end_value)
@@ -187,7 +187,7 @@ def transition_schedule(
 def _growth(
     *, init_value: ArrayLike, end_value: ArrayLike, transition_steps: ArrayLike, **_: Any
 ) -> Double:
-    """The logarithm of the ratio of one value to the next."""
+    """Returns the logarithm of the ratio between consecutive values."""
     return per_step(log(end_value) - log(init_value), transition_steps)
 
 
@@ -200,7 +200,7 @@ def geometric_schedule(
     transition_steps: Steps,
     transition_begin: Steps = 0,
 ) -> ArrayLike:
-    r"""The same ratio at every step, from one value to another.
+    r"""A schedule that changes by the same ratio at every step, from one value to another.
 
     .. math::
       I \, (E / I)^p, \qquad p = \operatorname{clip}\left(\frac{t - B}{T}, 0, 1\right)
@@ -212,7 +212,7 @@ def geometric_schedule(
       transition_begin: :math:`B`, the count at which the transition begins.
 
     Returns:
-      The schedule. Unlike the curve ``"geometric"`` it keeps its digits over many powers of ten,
+      The schedule. Unlike the curve ``"geometric"``, it stays precise over many powers of ten, such
       as in a range test from 1e-7 to 10.
 
     Raises:
@@ -223,10 +223,10 @@ def geometric_schedule(
     Array([ 1.,  2.,  4.,  8., 16., 16.], dtype=float32)
 
     References:
-      ``sched_exp`` of fastai, ``ExponentialParamScheduler`` of fvcore (``end_value`` is its start
-      times its decay), and the exponential scheduler of OLMo-core.
+      ``sched_exp`` in fastai, ``ExponentialParamScheduler`` in fvcore (whose start times decay is
+      ``end_value``), and the exponential scheduler in OLMo-core.
     """
-    elapsed, steps = as_steps(passed(count, transition_begin), transition_steps)
+    elapsed, steps = as_steps(steps_since(count, transition_begin), transition_steps)
     value = init_value * exponential(jnp.minimum(elapsed, steps), growth)
     return jnp.where(elapsed < steps, value, end_value)
 
@@ -239,7 +239,7 @@ def range_test_schedule(
     step_rate: NonNegative = 1.0,
     staircase: bool = False,
 ) -> ArrayLike:
-    r"""A line upward without an end, to find the rate at which training diverges.
+    r"""A schedule that rises without end, to find the rate at which training diverges.
 
     .. math::
       I (1 + \gamma n), \qquad n = t / S \quad \text{or, in stairs,} \quad \lfloor t / S \rfloor
@@ -247,7 +247,7 @@ def range_test_schedule(
     Args:
       init_value: :math:`I`, the value at count 0.
       step_size: :math:`S`, the unit of time in steps.
-      step_rate: :math:`\gamma`, the rise in one unit, as a multiple of ``init_value``.
+      step_rate: :math:`\gamma`, the rise per unit, as a multiple of ``init_value``.
       staircase: whether the value changes only every ``step_size`` steps.
 
     Returns:
@@ -262,9 +262,9 @@ def range_test_schedule(
 
     References:
       Smith, `Cyclical Learning Rates for Training Neural Networks
-      <https://arxiv.org/abs/1506.01186>`_, 2017. ``LRRangeTest`` of DeepSpeed counts from 1: its
-      value at a count is the one here at the next count. For a test over several powers of ten
-      see :func:`geometric_schedule`.
+      <https://arxiv.org/abs/1506.01186>`_, 2017. ``LRRangeTest`` in DeepSpeed counts from 1, so its
+      values are one count ahead of these. For a test over several powers of ten, use
+      :func:`geometric_schedule`.
     """
     if staircase:
         units, rate = whole_periods(count, step_size), step_rate

@@ -1,8 +1,8 @@
 r"""Schedules that begin with a warm-up.
 
-A warm-up begins at ``init_value`` at count 0 and reaches its peak at count ``warmup_steps``. From
-an ``init_value`` of 0 the first update changes nothing. Some libraries avoid this by another way to
-count, which is another line here; for a peak :math:`M` and :math:`W` steps,
+A warm-up starts at ``init_value`` at count 0 and reaches its peak at count ``warmup_steps``. If
+``init_value`` is 0, the first update does nothing. Some libraries avoid this by counting
+differently, which is a different line here. For a peak :math:`M` and :math:`W` steps:
 
 * :math:`M (t + 1) / W` (torchtitan, fairseq, modded-nanogpt): from ``M / W`` in ``W - 1`` steps;
 * :math:`M (t + 1) / (W + 1)` (NeMo): from ``M / (W + 1)`` in ``W`` steps.
@@ -14,8 +14,8 @@ Array([0.25, 0.5 , 0.75, 1.  , 1.  , 1.  ], dtype=float32)
 >>> jaxlr.warmup_constant_schedule(M / (W + 1), M, W)(counts)
 Array([0.2, 0.4, 0.6, 0.8, 1. , 1. ], dtype=float32)
 
-The untuned warm-ups of Adam have a length that follows from its ``b2``, so that the peak is all
-there is to choose. Beside the exact one, :func:`radam_warmup_schedule`, there are
+Untuned warm-ups for Adam derive their length from ``b2``, so you only choose the peak. The exact
+one is :func:`radam_warmup_schedule`; these are simpler:
 
 >>> b2 = 0.999
 >>> W = round(2 / (1 - b2))
@@ -42,6 +42,7 @@ from jaxlr.catalogue.decays import (
 )
 from jaxlr.catalogue.transitions import linear_schedule
 from jaxlr.compose import join_schedules
+from jaxlr.core.export import exported_tuple
 from jaxlr.core.numbers import as_float, as_steps, exact, float_dtype, namespace
 from jaxlr.core.parameters import Fraction, NonNegative, Period, Positive, Steps, Value
 from jaxlr.core.schedule import Schedule, schedule
@@ -56,13 +57,13 @@ from jaxlr.exact.waves import half_cosines
 def warmup_constant_schedule(
     count: jax.Array, init_value: Value, peak_value: Value, warmup_steps: Steps
 ) -> jax.Array:
-    r"""A linear warm-up to a value that then holds.
+    r"""A schedule with a linear warm-up to a value that then holds.
 
     Args:
       init_value: the value at count 0.
       peak_value: the value from count ``warmup_steps`` on.
-      warmup_steps: the length of the warm-up; with 0 there is none, where optax would hold
-        ``init_value`` for ever.
+      warmup_steps: the length of the warm-up. With 0 there is none, whereas optax would hold
+        ``init_value`` forever.
 
     Returns:
       The schedule.
@@ -93,7 +94,7 @@ def warmup_cosine_decay_schedule(
     end_value: Value = 0.0,
     exponent: Exponent = 1.0,
 ) -> jax.Array:
-    r"""A linear warm-up followed by half a cosine wave.
+    r"""A schedule with a linear warm-up followed by a cosine decay.
 
     With :math:`w = t / W` up to :math:`W` and then :math:`p = (t - W) / (T - W)`, clipped to 1:
 
@@ -113,8 +114,8 @@ def warmup_cosine_decay_schedule(
       The schedule.
 
     Raises:
-      ValueError: if ``decay_steps < warmup_steps``. Where they are equal, the warm-up ends with a
-        jump to ``end_value``; optax refuses that too.
+      ValueError: if ``decay_steps < warmup_steps``. If they are equal, the warm-up ends with a jump
+        to ``end_value``; optax raises an error for that too.
 
     >>> import jaxlr, numpy as np
     >>> lr = jaxlr.warmup_cosine_decay_schedule(0.0, 1.0, warmup_steps=2, decay_steps=6)
@@ -141,15 +142,15 @@ def warmup_exponential_decay_schedule(
     staircase: bool = False,
     end_value: Value | None = None,
 ) -> Schedule:
-    """A linear warm-up followed by an exponential decay.
+    """A schedule with a linear warm-up followed by an exponential decay.
 
     Args:
       init_value: the value at count 0.
       peak_value: the value at count ``warmup_steps``.
       warmup_steps: the length of the warm-up.
-      transition_steps: the steps in which the value is multiplied by the rate once.
+      transition_steps: the number of steps in which the value is multiplied by the rate once.
       decay_rate: the rate.
-      transition_begin: how long after the warm-up the peak holds before the decay begins.
+      transition_begin: the number of steps for which the peak holds before the decay begins.
       staircase: whether the decay changes the value only every ``transition_steps`` steps.
       end_value: a bound of the decay, as in :func:`exponential_decay`.
 
@@ -171,8 +172,8 @@ def warmup_exponential_decay_schedule(
 def _check_inverse_sqrt(*, warmup_steps: ArrayLike, timescale: ArrayLike | None, **_: Any) -> None:
     if timescale is None and np.any(np.asarray(warmup_steps) == 0):
         raise ValueError(
-            "`timescale` is `warmup_steps` by default, and must be "
-            "given where there is no warm-up, such as 10_000."
+            "`timescale` defaults to `warmup_steps`, so it must be "
+            "given if there is no warm-up; a common one is 10_000."
         )
 
 
@@ -183,7 +184,7 @@ def warmup_inverse_sqrt_schedule(
     warmup_steps: Steps,
     timescale: Period | None = None,
 ) -> Schedule:
-    r"""A linear warm-up, from whose end on the value falls with the inverse square root of time.
+    r"""A schedule with a linear warm-up, then a decay with the inverse square root of time.
 
     .. math::
       I (1 - t / W) + M t / W \quad (t < W), \qquad
@@ -195,15 +196,15 @@ def warmup_inverse_sqrt_schedule(
       init_value: :math:`I`, the value at count 0.
       peak_value: :math:`M`, the value at count ``warmup_steps``.
       warmup_steps: :math:`W`, the length of the warm-up.
-      timescale: :math:`S`, the time in steps in which the peak falls by the root of 2; None stands
-        for ``warmup_steps``.
+      timescale: :math:`S`, the number of steps in which the peak falls by a factor of
+        :math:`\sqrt 2`; None means ``warmup_steps``.
 
     Returns:
       The schedule. It has no end.
 
     Raises:
-      ValueError: without a warm-up and a timescale, where fairseq divides by 0. Traced, such a
-        schedule is constant.
+      ValueError: if there is neither a warm-up nor a timescale; fairseq divides by 0 then. If such
+        a length is traced, the schedule is constant.
 
     >>> import jaxlr, numpy as np
     >>> counts = np.array([0, 50, 100, 200, 400])
@@ -212,11 +213,11 @@ def warmup_inverse_sqrt_schedule(
     [0.    0.5   1.    0.707 0.5  ]
 
     References:
-      With ``timescale=None``: ``inverse_sqrt`` of fairseq and Megatron-LM, which drops to its
-      minimum at the end of its horizon. With one of 10,000 by default: ``inverse_sqrt`` of
-      transformers (without a warm-up) and ``rsqrt`` of big_vision. ``InverseSquareRootAnnealing``
-      of NeMo begins at ``M / (W + 1)`` and has the timescale ``W + 1``.
-      :func:`jaxlr.inverse_sqrt_schedule` has all other forms.
+      With ``timescale=None``: ``inverse_sqrt`` in fairseq and in Megatron-LM, which drops to its
+      minimum at the end of its horizon. With a default timescale of 10,000: ``inverse_sqrt`` in
+      transformers (without a warm-up) and ``rsqrt`` in big_vision. ``InverseSquareRootAnnealing``
+      in NeMo starts at ``M / (W + 1)`` and has a timescale of ``W + 1``. For other forms see
+      :func:`jaxlr.inverse_sqrt_schedule`.
     """
     scale = warmup_steps if timescale is None else timescale
     return join_schedules(
@@ -230,12 +231,12 @@ def warmup_inverse_sqrt_schedule(
 
 @schedule
 def noam_schedule(model_size: Positive, warmup_steps: Period, scale: Value = 1.0) -> Schedule:
-    r"""The schedule of the first Transformer: a warm-up, then the inverse square root of time.
+    r"""The schedule of the original Transformer: a warm-up, then an inverse square root.
 
     .. math::
       b \, d^{-1/2} \min(t^{-1/2}, \, t \, W^{-3/2})
 
-    It begins at 0, at count 0, and has its peak :math:`b / \sqrt{d W}` at count :math:`W`.
+    It is 0 at count 0, and reaches its peak :math:`b / \sqrt{d W}` at count :math:`W`.
 
     Args:
       model_size: :math:`d`, the width of the model.
@@ -253,8 +254,7 @@ def noam_schedule(model_size: Positive, warmup_steps: Period, scale: Value = 1.0
     >>> print(np.asarray(lr(np.array([0, 50, 100, 400]))))
     [0.     0.0125 0.025  0.0125]
 
-    The paper counts updates from 1, so that its first value is not 0 and its peak one update
-    earlier:
+    The paper counts updates from 1, so its first value is not 0 and its peak is one update earlier:
 
     >>> peak, W = 0.025, 100
     >>> paper = jaxlr.warmup_inverse_sqrt_schedule(peak / W, peak, W - 1, timescale=W)
@@ -264,8 +264,8 @@ def noam_schedule(model_size: Positive, warmup_steps: Period, scale: Value = 1.0
     References:
       Vaswani et al., `Attention Is All You Need <https://arxiv.org/abs/1706.03762>`_, 2017
 
-      ``NoamDecay`` of Paddle; ``NoamAnnealing`` of NeMo, which has the value at 1 at count 0 too,
-      and a lower bound.
+      ``NoamDecay`` in Paddle; ``NoamAnnealing`` in NeMo, which also uses the value at count 1 for
+      count 0, and has a lower bound.
     """
     product = exact(model_size) * exact(warmup_steps)
     # The smallest normal float under the root keeps its derivative finite.
@@ -281,7 +281,7 @@ def noam_hold_schedule(
     decay_exponent: NonNegative = 0.5,
     init_value: Value = 0.0,
 ) -> Schedule:
-    r"""A linear warm-up, a constant peak, and an inverse power of time.
+    r"""A schedule with a linear warm-up, a constant peak and an inverse power decay.
 
     .. math::
       I (1 - t / W) + M t / W, \qquad M, \qquad M \left(\frac{W}{t - H}\right)^P
@@ -291,7 +291,7 @@ def noam_hold_schedule(
     Args:
       peak_value: :math:`M`.
       warmup_steps: :math:`W`, the length of the warm-up and the unit of time of the decay.
-      hold_steps: :math:`H`, how long the peak holds.
+      hold_steps: :math:`H`, the number of steps for which the peak holds.
       decay_exponent: :math:`P`.
       init_value: :math:`I`, the value at count 0.
 
@@ -310,7 +310,7 @@ def noam_hold_schedule(
       Kim et al., `Squeezeformer: An Efficient Transformer for Automatic Speech Recognition
       <https://arxiv.org/abs/2206.00888>`_, 2022
 
-      ``NoamHoldAnnealing`` of NeMo, whose warm-up begins at ``M / (W + 1)``.
+      ``NoamHoldAnnealing`` in NeMo, whose warm-up starts at ``M / (W + 1)``.
     """
     return join_schedules(
         [
@@ -325,21 +325,22 @@ def noam_hold_schedule(
 def exponential_warmup_schedule(
     count: jax.Array, peak_value: Value, time_constant: Period
 ) -> ArrayLike:
-    r"""A warm-up that approaches its peak as a charge does.
+    r"""A schedule that approaches its peak exponentially.
 
     .. math::
       M \left(1 - e^{-(t + 1) / \tau}\right)
 
     Args:
       peak_value: :math:`M`.
-      time_constant: :math:`\tau`, in steps; after five of it less than a hundredth is missing. With
-        ``1 / (1 - b2)`` this is the untuned exponential warm-up of Adam.
+      time_constant: :math:`\tau`, in steps; after five time constants less than 1% is missing. With
+        ``1 / (1 - b2)`` this is the untuned exponential warm-up for Adam.
 
     Returns:
       The schedule. It has no end; its first value is not 0.
 
     Raises:
-      ValueError: if ``time_constant`` is not positive; traced, such a one is over at once.
+      ValueError: if ``time_constant`` is not positive. If it is traced, the warm-up is over at
+        once.
 
     >>> import jaxlr, numpy as np
     >>> print(np.asarray(jaxlr.exponential_warmup_schedule(1.0, 2.0)(np.arange(4))).round(3))
@@ -347,14 +348,14 @@ def exponential_warmup_schedule(
 
     References:
       Ma and Yarats, `On the adequacy of untuned warmup for adaptive optimization
-      <https://arxiv.org/abs/1910.04209>`_, 2021; ``ExponentialWarmup`` of pytorch_warmup.
+      <https://arxiv.org/abs/1910.04209>`_, 2021; ``ExponentialWarmup`` in pytorch_warmup.
     """
     rate = jnp.where(as_float(time_constant) > 0.0, inverse(time_constant), 1e9)
     return peak_value * -exp2m1((as_float(count) + 1.0) * (-rate / np.log(2.0)))
 
 
 def _logarithm(*, warmup_steps: ArrayLike, **_: Any) -> Any:
-    """``1 / log(1 + steps)``."""
+    """Returns ``1 / log(1 + steps)``."""
     array, steps = namespace(warmup_steps), exact(warmup_steps)
     return 1.0 / array.log1p(array.where(steps > 0.0, steps, 1.0))
 
@@ -363,7 +364,7 @@ def _logarithm(*, warmup_steps: ArrayLike, **_: Any) -> Any:
 def log_warmup_schedule(
     count: jax.Array, unit: jax.Array, init_value: Value, peak_value: Value, warmup_steps: Steps
 ) -> jax.Array:
-    r"""A warm-up along a logarithm, most of which is made early, to a value that then holds.
+    r"""A schedule with a logarithmic warm-up, steepest at its start, to a value that then holds.
 
     .. math::
       I + (M - I) \frac{\ln(t + 1)}{\ln(W + 1)}
@@ -382,15 +383,15 @@ def log_warmup_schedule(
     [0.    0.333 0.667 1.    1.   ]
 
     References:
-      ``WarmupLR`` of DeepSpeed, which reaches its peak one step earlier: ``warmup_num_steps - 1``
-      is ``warmup_steps``.
+      ``WarmupLR`` in DeepSpeed reaches its peak one step earlier: use ``warmup_num_steps - 1`` for
+      ``warmup_steps``.
     """
     count, steps = as_steps(count, warmup_steps)
     zero = jnp.zeros((), steps.dtype)
     left = jnp.maximum(steps - count, zero)
     over = left <= zero
     done, left = as_float(jnp.where(over, zero, count)), as_float(left)
-    # ln(W + 1) - ln(t + 1) = ln(1 + (W - t) / (t + 1)), which keeps its digits near the end.
+    # ln(W + 1) - ln(t + 1) = ln(1 + (W - t) / (t + 1)), which stays precise near the end.
     value = blend(init_value, peak_value, log1p(done) * unit, log1p(left / (1.0 + done)) * unit)
     value = jnp.where(count > zero, value, init_value)
     return jnp.where(over, peak_value, value)
@@ -404,8 +405,9 @@ def _check_radam(*, b2: ArrayLike, **_: Any) -> None:
         )
 
 
+@exported_tuple
 class _Rectified(NamedTuple):
-    """What follows from ``b2`` alone; with :math:`q` for the rate and :math:`n_0` for ``first``."""
+    """Constants that depend on ``b2`` alone; ``first`` is :math:`n_0` and ``rate`` is :math:`q`."""
 
     first: Any
     rate: Any
@@ -417,6 +419,7 @@ class _Rectified(NamedTuple):
 
 
 def _rectified(*, b2: ArrayLike, **_: Any) -> _Rectified:
+    """Computes the constants, in double precision if ``b2`` is a host number."""
     array: Any = namespace(b2)
     rate = array.clip(-log(b2), 1e-7, -np.log(0.62))
     unit = 2.0 / rate
@@ -434,7 +437,7 @@ def _rectified(*, b2: ArrayLike, **_: Any) -> _Rectified:
 def radam_warmup_schedule(
     count: jax.Array, rectified: _Rectified, peak_value: Value, b2: Fraction = 0.999
 ) -> ArrayLike:
-    r"""The warm-up that is hidden in RAdam: its rectification of Adam's variance, as a factor.
+    r"""A schedule that applies RAdam's variance rectification as a warm-up.
 
     .. math::
       M \sqrt{\frac{(\rho_n - 4) (\rho_n - 2) \rho_\infty}{
@@ -442,19 +445,18 @@ def radam_warmup_schedule(
       \rho_n = \rho_\infty - \frac{2 n \beta_2^n}{1 - \beta_2^n}, \qquad
       \rho_\infty = \frac{2}{1 - \beta_2} - 1
 
-    with :math:`n = t + n_0`, where :math:`n_0` is the first :math:`n` of :math:`\rho_n > 4`: 5 for
-    most :math:`\beta_2`.
+    with :math:`n = t + n_0`, where :math:`n_0` is the first :math:`n` with :math:`\rho_n > 4`: 5
+    for most :math:`\beta_2`.
 
     Args:
-      peak_value: :math:`M`, which is approached in some :math:`2 / (1 - \beta_2)` updates.
+      peak_value: :math:`M`, approached within about :math:`2 / (1 - \beta_2)` updates.
       b2: :math:`\beta_2` of Adam, at least 0.62 and below 1.
 
     Returns:
       The schedule. It has no end; its first value is not 0.
 
     Raises:
-      ValueError: if ``b2`` is below 0.62 or not below 1. A traced one counts as the nearest number
-        that is not.
+      ValueError: if ``b2`` is below 0.62 or not below 1. A traced one is clipped to that range.
 
     >>> import jaxlr, numpy as np
     >>> lr = jaxlr.radam_warmup_schedule(1.0, b2=0.999)
@@ -463,7 +465,7 @@ def radam_warmup_schedule(
 
     References:
       Liu et al., `On the Variance of the Adaptive Learning Rate and Beyond
-      <https://arxiv.org/abs/1908.03265>`_, 2019; ``RAdamWarmup`` of pytorch_warmup.
+      <https://arxiv.org/abs/1908.03265>`_, 2019; ``RAdamWarmup`` in pytorch_warmup.
     """
     first, rate, unit, rest, most, scale, least = rectified
     excess = _excess(as_float(count) + as_float(first), rate, unit, rest, most, jnp)
@@ -473,10 +475,10 @@ def radam_warmup_schedule(
 
 
 def _excess(n: Any, rate: Any, unit: Any, rest: Any, most: Any, array: Any) -> Any:
-    r"""The number rho minus 4, with all digits.
+    r"""Returns :math:`\rho_n - 4`, computed without cancellation.
 
-    With :math:`q` for the rate, ``unit`` for :math:`2 / q` and :math:`x = qn`, it is
-    :math:`\rho_\infty - 4 - \frac 2 q \frac{x}{e^x - 1}`, whose series for small :math:`x` begins
+    With the rate :math:`q`, ``unit`` :math:`2 / q` and :math:`x = qn`, it equals
+    :math:`\rho_\infty - 4 - \frac 2 q \frac{x}{e^x - 1}`. Its series for small :math:`x` begins
     with :math:`n - 4 - n x / 6`.
     """
     x = n * rate
@@ -488,11 +490,11 @@ def _excess(n: Any, rate: Any, unit: Any, rest: Any, most: Any, array: Any) -> A
 
 
 _RATIOS = (60.0, 42.0, 40.0, 39.6, 27300.0 / 691.0, 1382.0 / 35.0, 39.4802, 39.479, 39.48)
-"""The ratios of the terms of the series below; so many give all digits of a float64."""
+"""The ratios between terms of the series below; all of them together suffice for float64."""
 
 
 def _series(square: Any) -> Any:
-    r"""The S of :math:`x / (e^x - 1) = 1 - x / 2 + x^2 S / 12`, for x up to 1."""
+    r"""Returns S in :math:`x / (e^x - 1) = 1 - x / 2 + x^2 S / 12`, for x up to 1."""
     digits = _RATIOS if float_dtype() == jnp.float64 else _RATIOS[:3]
     series = 1.0
     for ratio in reversed(digits):

@@ -19,6 +19,8 @@ __all__ = ["main"]
 
 REFUSED = 2
 
+_REFUSALS = (ValueError, TypeError, OSError, ImportError, OverflowError, MemoryError)
+
 _STATUS = """\
 Exit status: 0 done; 1 trained, but a run of `train` or every schedule of
 `sweep` diverged (what was recorded is written all the same); 2 refused, with
@@ -48,16 +50,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with warnings.catch_warnings(), leaving_at_once(farewell):
             warnings.showwarning = lambda message, *place, **options: complain(message)
             status: int = options.run(options)
-    except KeyboardInterrupt:
-        complain(farewell)
-        return INTERRUPTED
-    except MemoryError as error:
-        complain(error if str(error) else "There is not enough memory for this. Ask for less.")
-        return REFUSED
-    except (ValueError, TypeError, OSError, ImportError, OverflowError) as error:
+    except (KeyboardInterrupt, Exception) as error:
+        if _comes_of_interrupt(error):
+            complain(farewell)
+            return INTERRUPTED
+        if isinstance(error, MemoryError) and not str(error):
+            error = MemoryError("There is not enough memory for this. Ask for less.")
+        if not isinstance(error, _REFUSALS):
+            raise
         complain(error)
         return REFUSED
     return status
+
+
+def _comes_of_interrupt(error: BaseException | None) -> bool:
+    """Tells whether Ctrl-C is behind an error; an import that it ends is said to have failed."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _farewell(options: argparse.Namespace) -> str:

@@ -38,9 +38,19 @@ def leaving_at_once(message: str) -> Iterator[None]:
     before = signal.set_wakeup_fd(written.fileno(), warn_on_full_buffer=False)
     watcher = threading.Thread(target=_watch, args=(heard, message), daemon=True)
     watcher.start()
+    hook = sys.unraisablehook
+
+    def leave_or_report(lost: "sys.UnraisableHookArgs") -> None:
+        # Within a callback of the garbage collector, such as JAX has, Python ignores Ctrl-C.
+        if lost.exc_type is KeyboardInterrupt:
+            _leave(message)
+        hook(lost)
+
+    sys.unraisablehook = leave_or_report
     try:
         yield
     finally:
+        sys.unraisablehook = hook
         signal.set_wakeup_fd(before)
         written.close()
         watcher.join()
@@ -56,7 +66,11 @@ def _watch(heard: socket.socket, message: str) -> None:
         with contextlib.suppress(TimeoutError):
             if not heard.recv(1):
                 return
-        if sys.stderr.isatty():
-            sys.stderr.write(_SHOW_CURSOR + "\n")  # A bar of progress may have hidden it.
-        complain(message)
-        os._exit(INTERRUPTED)
+        _leave(message)
+
+
+def _leave(message: str) -> None:
+    if sys.stderr is not None and sys.stderr.isatty():
+        sys.stderr.write(_SHOW_CURSOR + "\n")  # A bar of progress may have hidden it.
+    complain(message)
+    os._exit(INTERRUPTED)

@@ -55,7 +55,7 @@ class One(Kind):
     name = "Schedule"
 
     def store(self, where: str, value: Any) -> Any:
-        """Returns the schedule, or the callable as one."""
+        """Returns the schedule, or wraps the callable."""
         if isinstance(value, Schedule):
             return value
         if isinstance(value, Parametric):

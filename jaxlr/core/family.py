@@ -19,6 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxlr.core import numbers, parameters, text
+from jaxlr.core.export import exported_node
 
 __all__ = [
     "Constructor",
@@ -63,11 +64,12 @@ class Parametric:
         jax.tree_util.register_pytree_with_keys(
             cls, _flatten_with_keys, cls._make, lambda self: (self._leaves, self._structure)
         )
+        exported_node(cls, _structure_to_data, _structure_from_data)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         raise TypeError(
-            f"A {type(self).__name__} is made by the constructor of its family; "
-            "jaxlr.families() has them all, and jaxlr.parse reads their texts."
+            f"A {type(self).__name__} cannot be made directly. Use a constructor from "
+            "jaxlr.families(), or jaxlr.parse."
         )
 
     @classmethod
@@ -250,6 +252,19 @@ class _Structure(NamedTuple):
     is_opaque: bool
 
 
+def _structure_to_data(structure: _Structure) -> Any:
+    """Returns JSON data for a structure; a plain function has none."""
+    if structure.is_opaque:
+        raise ValueError(f"{structure.family.name} holds a plain function, which has no export.")
+    return [structure.family.name, *structure[1:]]
+
+
+def _structure_from_data(data: Any) -> _Structure:
+    """Rebuilds a structure from JSON data."""
+    name, names, static, *flags = data
+    return _Structure(_FAMILIES[name], tuple(names), tuple(map(tuple, static)), *flags)
+
+
 def _is_opaque(value: Any) -> bool:
     """Tells whether a value contains a parametric that wraps a plain function."""
     parts = jax.tree.leaves(value, is_leaf=_is_parametric)
@@ -284,11 +299,12 @@ def compiled(function: Any) -> Any:
 
 
 def _is_parametric(value: Any) -> bool:
+    """Tells whether a value is a schedule, a curve or the like."""
     return isinstance(value, Parametric)
 
 
 def _same_values(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
-    """Tells whether parameters are equal, whichever of the two forms they are in."""
+    """Tells whether two sets of parameters are equal, in either of the two forms."""
     mine, theirs = (jax.tree.flatten(dict(x), is_leaf=_is_parametric) for x in (a, b))
     same_structure: bool = mine[1] == theirs[1]  # type: ignore[operator]
     return same_structure and all(map(_same, mine[0], theirs[0]))
@@ -311,6 +327,7 @@ def _same(a: Any, b: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
+    """Tells whether a value is a Python, NumPy or JAX number or array."""
     return isinstance(value, int | float | np.ndarray | np.generic | jax.Array)
 
 
@@ -336,8 +353,8 @@ class Family:
       signature: the signature of the constructor.
       kinds: the kind of each parameter, by name.
       prepare: computes from the parameters, once, what the formula needs; or None.
-      is_heavy: whether a value takes several times its own memory while it is computed, so that a
-        batch is better evaluated a few members at a time.
+      is_heavy: whether computing a value takes several times its own memory, so that a batch is
+        better evaluated a few members at a time.
       constructor: makes a parametric of this family.
       start: returns the initial memory of a formula that has one; not set for other families.
     """
@@ -462,7 +479,7 @@ def constructor_of(
     if known is not None and known.function.__module__ != function.__module__:
         raise ValueError(
             f"A family named `{family.name}` exists already, in {known.function.__module__}. "
-            "Choose another name: a name stands for one family in texts and files."
+            "Choose another name, because texts and files refer to families by name."
         )
 
     @functools.wraps(function)

@@ -87,6 +87,7 @@ class Kind:
 
 
 def _is_parametric(value: Any) -> bool:
+    """Tells whether a value is a schedule, a curve or the like, without importing them."""
     return hasattr(value, "family") and hasattr(value, "as_arrays")
 
 
@@ -180,14 +181,14 @@ class Number(Kind):
         return f"at least {self.least:g} and finite"
 
     def prepare(self, value: Any) -> Any:
-        return numbers.as_number(_whole(value)) if self.counted else numbers.as_float(value)
+        return numbers.as_number(_as_integers(value)) if self.counted else numbers.as_float(value)
 
     def batch_axes(self, value: Any) -> int:
         return max((np.ndim(leaf) - self.axes for leaf in jax.tree.leaves(value)), default=0)
 
 
-def _whole(value: Any) -> Any:
-    """Floats of the host as integers, if all are whole: an integer has more digits in float32."""
+def _as_integers(value: Any) -> Any:
+    """Converts host floats to integers if all are whole; float32 would lose large ones."""
     if not numbers.on_host(value) or np.size(value) == 0:
         return value
     known = np.asarray(value)

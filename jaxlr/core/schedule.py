@@ -36,6 +36,7 @@ parameter without one accepts anything.
 """
 
 import functools
+import importlib
 from collections.abc import Callable
 from types import UnionType
 from typing import Any, Concatenate, ParamSpec, Protocol, Self, TypeVar, overload
@@ -149,16 +150,15 @@ class Schedule(Arithmetic):
             raise ValueError(
                 f"`count` must be one number for a batch of schedules, got the shape "
                 f"{np.shape(count)}. For the values of each at all counts call "
-                "jax.vmap(lambda lr: lr(count))(schedules), or make a batch of them by "
+                "jax.vmap(lambda lr: lr(count))(schedules), or make a batch with "
                 "jaxlr.batches.batched(schedules)."
             )
         return _evaluate(self.as_arrays(), count)
 
     def plot(self, steps: int | None = None, *, ax: Any = None, **line: Any) -> Any:
         """Plots the schedule and returns the axes; see :func:`jaxlr.plot.plot_schedules`."""
-        from jaxlr.plot import plot_schedules
-
-        return plot_schedules(self, steps, ax=ax, **line)
+        plot = importlib.import_module("jaxlr.plot")  # Lazily: plot imports this module.
+        return plot.plot_schedules(self, steps, ax=ax, **line)
 
 
 @compiled

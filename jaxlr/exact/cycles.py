@@ -14,10 +14,11 @@ import numpy as np
 from jax import lax
 from jax.typing import ArrayLike
 
+from jaxlr.core.export import exported_tuple
 from jaxlr.core.numbers import as_float, as_steps, exact, is_integer, namespace, on_host
 from jaxlr.exact.doubles import Double, double, exponential, log, most_exponent, product
 from jaxlr.exact.intervals import anywhere, by_interval, counts_before
-from jaxlr.exact.time import Instant, instant, inverse, most_steps, since, total, unit
+from jaxlr.exact.time import Instant, instant, inverse, most_steps, offset_from, total, unit
 
 __all__ = [
     "Cycle",
@@ -45,6 +46,7 @@ class Cycle(NamedTuple):
     end: Instant
 
 
+@exported_tuple
 class Length(NamedTuple):
     """The length of a cycle: whole steps, plus at most half a step with 36 bits."""
 
@@ -75,9 +77,9 @@ def cycle_of(count: ArrayLike, length: Length) -> Cycle:
     # After subtracting a quarter, rounding down gives this cycle or the one before.
     rest = jnp.floor((main - 2.0 * half) + rest - 0.25)
     number = 2 * half.astype(count.dtype) + rest.astype(count.dtype)
-    late = since(count, _begin(number + 1, length)) >= 0.0
+    late = offset_from(count, _begin(number + 1, length)) >= 0.0
     number = number + late.astype(count.dtype)
-    is_first = (unit.high <= 0.0) | (length.whole >= most_steps())  # It ends beyond every count.
+    is_first = (unit.high <= 0.0) | (length.whole >= most_steps())  # No count reaches its end.
     number = jnp.where(is_first, jnp.zeros_like(number), number)
     ends = _begin(number + 1, length), as_instant(length)
     end = Instant(*(jnp.where(is_first, *as_steps(y, x)) for x, y in zip(*ends, strict=True)))
@@ -105,6 +107,7 @@ def _begin(number: jax.Array, length: Length) -> Instant:
     return Instant(whole, (main - last) + rest)
 
 
+@exported_tuple
 class Table(NamedTuple):
     """Precomputed columns for cycles that grow, one entry per cycle."""
 
@@ -224,12 +227,12 @@ def by_cycle(
         value = by_interval(formula, jax.tree.map(lambda x: x[:-1], table.ends), count, rows)
 
     def counted() -> Any:
-        late = since(count, jax.tree.map(lambda x: x[-2], table.ends)) >= 0.0
+        late = offset_from(count, jax.tree.map(lambda x: x[-2], table.ends)) >= 0.0
         cycle = cycle_of(jnp.where(late, count, jnp.zeros_like(count)), table.first)
         power = exponential(at_most(cycle.number, cycles)[0], table.rate)
         return jnp.where(late, formula(count, Entry(cycle, table.units[-1], power)), value)
 
-    late = since(jnp.max(count, initial=0), jax.tree.map(lambda x: x[-2], table.ends)) >= 0.0
+    late = offset_from(jnp.max(count, initial=0), jax.tree.map(lambda x: x[-2], table.ends)) >= 0.0
     beyond = late & (table.growth == 1.0)
     return lax.cond(anywhere(beyond), counted, lambda: value)
 

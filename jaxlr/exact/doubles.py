@@ -13,6 +13,7 @@ import numpy as np
 from jax import lax
 from jax.typing import ArrayLike
 
+from jaxlr.core.export import exported_tuple
 from jaxlr.core.numbers import (
     as_float,
     as_number,
@@ -42,6 +43,7 @@ def divide(x: ArrayLike, y: ArrayLike) -> Any:
     return exact(x) / namespace(y).maximum(divisor, np.finfo(divisor.dtype).tiny)
 
 
+@exported_tuple
 class Double(NamedTuple):
     """A number as the unevaluated sum ``high + low``.
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from jax.tree_util import register_static
 from jax.typing import ArrayLike
 
+from jaxlr.core.export import exported_node
 from jaxlr.core.numbers import as_float
 from jaxlr.core.parameters import Number
 from jaxlr.exact.doubles import Double
@@ -48,6 +49,8 @@ class _Times(Number):
             return value
         return as_float(value.whole) + as_float(value.part)
 
+
+exported_node(_Small, int, _Small)
 
 Exponent = Annotated[ArrayLike, _Exponent("Exponent", "Give 0 or a positive number.", least=0.0)]
 """An exponent that is not negative."""

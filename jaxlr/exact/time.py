@@ -17,6 +17,7 @@ import numpy as np
 from jax import lax
 from jax.typing import ArrayLike
 
+from jaxlr.core.export import exported_tuple
 from jaxlr.core.numbers import (
     as_float,
     as_number,
@@ -40,11 +41,11 @@ __all__ = [
     "inverse",
     "later",
     "most_steps",
-    "passed",
+    "offset_from",
     "phase",
     "progress",
     "progress_in",
-    "since",
+    "steps_since",
     "total",
     "unit",
     "whole_periods",
@@ -75,7 +76,7 @@ def progress(count: ArrayLike, steps: ArrayLike, begin: ArrayLike = 0) -> Progre
     # Treat a phase of length 0 as one of length 1 that is over.
     least = jnp.where(steps > zero, zero, length)
     done = jnp.clip(count - jnp.maximum(begin, zero), least, length)
-    return _fractions(done, length - done, _unit(length))
+    return _fractions(done, length - done, _inverse_up(length))
 
 
 def either_progress(
@@ -91,7 +92,7 @@ def either_progress(
     first = count < steps
     left = jnp.maximum(jnp.where(first, steps, jnp.maximum(end, steps)) - count, zero)
     length = jnp.where(first, steps, _length(second))
-    scale = jnp.where(first, _unit(_length(steps)), _unit(_length(second)))
+    scale = jnp.where(first, _inverse_up(_length(steps)), _inverse_up(_length(second)))
     return first, _fractions(length - left, left, scale)
 
 
@@ -100,7 +101,7 @@ def _length(steps: jax.Array) -> jax.Array:
     return jnp.where(steps > 0, steps, jnp.ones_like(steps))
 
 
-def _unit(length: ArrayLike) -> Any:
+def _inverse_up(length: ArrayLike) -> Any:
     """Returns ``1 / length`` of a positive length, rounded so that ``length`` times it is >= 1."""
     steps = as_float(length)
     unit = 1.0 / steps
@@ -112,7 +113,7 @@ def unit(length: ArrayLike) -> Any:
     """Returns ``1 / length`` rounded in the same way, or 2**100 if the length is not positive."""
     array, steps = namespace(length), as_float(length)
     positive = steps > 0.0
-    return array.where(positive, _unit(array.where(positive, steps, 1.0)), 2.0**100)
+    return array.where(positive, _inverse_up(array.where(positive, steps, 1.0)), 2.0**100)
 
 
 def _fractions(done: jax.Array, left: jax.Array, unit: jax.Array) -> Progress:
@@ -120,12 +121,13 @@ def _fractions(done: jax.Array, left: jax.Array, unit: jax.Array) -> Progress:
     return Progress(*(jnp.minimum(as_float(part) * unit, 1.0) for part in (done, left)))
 
 
-def passed(count: ArrayLike, begin: ArrayLike) -> jax.Array:
+def steps_since(count: ArrayLike, begin: ArrayLike) -> jax.Array:
     """Returns the number of steps since ``begin``; 0 before it."""
     count, begin = as_steps(count, begin)
     return jnp.maximum(count - begin, jnp.zeros((), count.dtype))
 
 
+@exported_tuple
 class Instant(NamedTuple):
     """A time as whole steps plus a part of at most half a step, so that no precision is lost."""
 
@@ -151,7 +153,7 @@ def instant(time: ArrayLike) -> Instant:
     known = number if on_host(time) else lax.stop_gradient(number)
     whole = array.round(known)
     missed = known - whole
-    # Some roundings of a product or two, and of a decimal fraction.
+    # Allow for the rounding of a product or two, and of a decimal fraction.
     is_whole = array.abs(missed) <= 1e-9 + 16.0 * np.finfo(known.dtype).eps * known
     part = (number - known) + array.where(is_whole, 0.0, missed)
     most, dtype = most_steps(), np.int64 if on_host(time) else int_dtype()
@@ -169,7 +171,7 @@ def later(time: Instant, steps: Instant) -> Instant:
     return Instant(begin + length + more.astype(begin.dtype), (first - more) + second)
 
 
-def since(count: ArrayLike, time: Instant) -> jax.Array:
+def offset_from(count: ArrayLike, time: Instant) -> jax.Array:
     """Returns ``count - time``, which is negative before ``time``."""
     count, whole = as_steps(count, time.whole)
     return as_float(count - whole) - as_float(time.part)
@@ -192,7 +194,7 @@ def phase(begin: Instant, end: Instant) -> Phase:
 
 def progress_in(count: ArrayLike, phase: Phase) -> Progress:
     """Returns :func:`progress` in a phase whose ends may lie between counts."""
-    done, left = since(count, phase.begin), -since(count, phase.end)
+    done, left = offset_from(count, phase.begin), -offset_from(count, phase.end)
     # `where` is one instruction; `minimum` takes several, because it propagates NaN.
     parts = (jnp.where(part > 0.0, part * phase.unit, 0.0) for part in (done, left))
     elapsed, remaining = (jnp.where(part < 1.0, part, 1.0) for part in parts)

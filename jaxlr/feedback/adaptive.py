@@ -72,6 +72,7 @@ import optax
 from jax.typing import ArrayLike
 
 from jaxlr.compose.wrapping import One
+from jaxlr.core.export import exported_tuple
 from jaxlr.core.family import Constructor, Parametric, compiled, constructor_of, constructors
 from jaxlr.core.numbers import as_float, as_steps, float_dtype
 from jaxlr.core.parameters import Fraction, NonNegative, Number, Positive, Size, Steps, Whole
@@ -90,6 +91,7 @@ __all__ = [
 P = ParamSpec("P")
 
 
+@exported_tuple
 class AdaptiveState(NamedTuple):
     """The state of an adaptive schedule.
 
@@ -162,15 +164,14 @@ class AdaptiveSchedule(Parametric):
         """Returns the state after the monitored metric, if it is among the given ones."""
         if not isinstance(state, AdaptiveState):  # A plain optimizer passes a count.
             raise TypeError(
-                f"`state` must be what `init` returns, got {state!r}. In an optimizer a schedule "
-                "that listens to a metric has its state from inject_hyperparams: "
-                "optax.inject_hyperparams(optax.adam)(learning_rate=lr)."
+                f"`state` must be what `init` returns, got {state!r}. In an optimizer, wrap an "
+                "adaptive schedule: optax.inject_hyperparams(optax.adam)(learning_rate=lr)."
             )
         if self.monitor in metrics:
             return self.observe(state, metrics[self.monitor])
         if metrics and self.monitor == "value":
             warnings.warn(
-                f"{self.family.name} hears nothing: it waits for `value`, and there is only "
+                f"{self.family.name} hears nothing: it waits for `value`, but was given only "
                 f"{', '.join(f'`{name}`' for name in metrics)}. Give the metric as `value`, or "
                 "name its keyword by `monitor`.",
                 stacklevel=3,
@@ -284,8 +285,8 @@ def adaptive_schedule(
         names = tuple(inspect.signature(function).parameters)
         if names[: len(arguments)] != arguments or "schedule" not in names:
             raise TypeError(
-                f"{function.__name__}: a rule takes {', '.join(arguments)} first, and has a "
-                f"parameter `schedule`; got {', '.join(names)}."
+                f"{function.__name__}: the first parameters of a rule must be "
+                f"{', '.join(arguments)}, and another one `schedule`; got {', '.join(names)}."
             )
         constructor = constructor_of(function, AdaptiveSchedule, check)
         constructor.family.start = start
@@ -294,6 +295,7 @@ def adaptive_schedule(
     return decorate
 
 
+@exported_tuple
 class Plateau(NamedTuple):
     """The memory of :func:`reduce_on_plateau`.
 
@@ -416,6 +418,7 @@ def reduce_on_plateau(
     ), jnp.where(reduces, lower, scale)
 
 
+@exported_tuple
 class Greedy(NamedTuple):
     """The memory of :func:`greedy`.
 

@@ -21,6 +21,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
+from jaxlr.core.export import exported_tuple
 from jaxlr.core.family import Constructor, Parametric, constructor_of
 from jaxlr.core.numbers import as_float
 from jaxlr.core.parameters import Value, Whole
@@ -33,6 +34,7 @@ P = ParamSpec("P")
 _Values = Annotated[ArrayLike, Whole("Values", "Give a number of values.", least=0.0)]
 
 
+@exported_tuple
 class Watch(NamedTuple):
     """The state of an early stopping rule; it no longer changes once the rule has stopped.
 

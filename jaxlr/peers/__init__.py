@@ -13,6 +13,10 @@ step_decay(init_value=0.1, step_size=30, decay_rate=0.1, end_value=None)
 
 A step is one call of the peer's ``step``, so lengths in epochs stay lengths in epochs. No peer is
 imported.
+
+Each argument is checked where it is given, and an error has its name in the peer. Where a peer
+takes a list of rates for groups of parameters, make a schedule and an optimizer for each group, and
+join the optimizers by ``optax.partition``.
 """
 
 from jaxlr.peers import (

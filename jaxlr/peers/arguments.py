@@ -1,7 +1,7 @@
-"""How a constructor of a peer takes its arguments: checked where they are given, by annotations.
+"""Arguments of constructors, checked by their annotations where they are given.
 
 ``step_size: Period`` is ``ArrayLike`` to a type checker and to a reader. To :func:`constructor` it
-says what to refuse, under the names that the caller knows: those of the peer.
+says what to refuse. An error has the names that the caller knows from the peer.
 """
 
 import functools
@@ -47,7 +47,7 @@ R = TypeVar("R")
 
 
 class _OfGroup:
-    """What a peer takes one of for each group of parameters."""
+    """An argument for which a peer may take a list, one for each group of parameters."""
 
     one = "one number"
 
@@ -88,7 +88,7 @@ class _Label(Kind):
 
 
 class _Base(OneOrNumber, _OfGroup):
-    """What an adaptive schedule multiplies."""
+    """The base of an adaptive schedule."""
 
 
 Rate = Annotated[ArrayLike, _Rate("Rate")]
@@ -137,7 +137,7 @@ Verbosity = Annotated[int, Whole("Verbosity", "Give 0 or 1.", least=0.0)]
 """Whether a peer prints what it does. It is ignored: here nothing is printed."""
 
 Base = Annotated[Callable[[ArrayLike], ArrayLike] | ArrayLike, _Base()]
-"""What an adaptive schedule multiplies: a rate, a schedule, or a function of the count."""
+"""The base of an adaptive schedule: a rate, a schedule, or a function of the count."""
 
 
 @overload
@@ -161,8 +161,8 @@ def constructor(
 
     Args:
       function: the function.
-      within: the arguments here by the names that they have in an error from within.
-      elsewhere: arguments of the peer that another constructor here takes, by name.
+      within: by the name that an inner function has for an argument, its name here.
+      elsewhere: by the name of an argument of the peer, the constructor here that takes it.
 
     Raises:
       TypeError: of the constructor that is made: for an argument of a wrong type, for one that is
@@ -254,7 +254,10 @@ def is_zero(value: Any) -> bool:
 
 def at_least(value: Any, least: Any) -> Any:
     """The larger of two numbers, known or traced."""
-    return max(value, least) if on_host(value, least) else jnp.maximum(value, least)
+    if not on_host(value, least):
+        return jnp.maximum(value, least)
+    batched = np.ndim(value) or np.ndim(least)
+    return np.maximum(value, least) if batched else max(value, least)
 
 
 def whole(steps: Any) -> Any:

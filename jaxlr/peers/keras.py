@@ -1,6 +1,6 @@
 """The schedules of ``keras.optimizers.schedules`` and three callbacks, as in Keras 3.15.
 
-Lengths there leave the warm-up out; those of the schedules here, as in optax, include it. A
+Lengths there leave the warm-up out; the schedules here, as in optax, include it. A
 ``name`` is ignored, and so is ``verbose``: nothing is printed.
 
 >>> from jaxlr.peers import keras

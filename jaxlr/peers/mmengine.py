@@ -112,8 +112,9 @@ def ExponentialLR(
 @constructor
 def ConstantLR(lr: Rate, factor: Value = 1.0 / 3.0, *, begin: Step = 0, end: Step) -> Schedule:
     """``factor * lr`` up to step ``end - 2``, then ``lr``: it is not constant."""
-    steps = _length(begin, end)
-    return _window(lr, piecewise_constant_values_schedule([steps], [lr * factor, lr]), begin)
+    steps, first = _length(begin, end), lr * factor
+    schedule = piecewise_constant_values_schedule([steps], [first, lr])
+    return _window(lr, _unless_single(steps, first, schedule), begin)
 
 
 @constructor
@@ -126,8 +127,9 @@ def LinearLR(
     end: Step,
 ) -> Schedule:
     """A line between two multiples of ``lr``: :func:`jaxlr.linear_schedule`."""
-    steps = _length(begin, end)
-    return _window(lr, linear_schedule(lr * start_factor, lr * end_factor, steps), begin)
+    steps, first = _length(begin, end), lr * start_factor
+    schedule = linear_schedule(first, lr * end_factor, steps)
+    return _window(lr, _unless_single(steps, first, schedule), begin)
 
 
 @constructor
@@ -140,7 +142,9 @@ def PolyLR(
     end: Step,
 ) -> Schedule:
     """A power of the time that remains: :func:`jaxlr.polynomial_schedule`."""
-    return _window(lr, polynomial_schedule(lr, eta_min, power, _length(begin, end)), begin)
+    steps = _length(begin, end)
+    schedule = polynomial_schedule(lr, eta_min, power, steps)
+    return _window(lr, _unless_single(steps, lr, schedule), begin)
 
 
 @constructor
@@ -285,6 +289,11 @@ def _length(begin: Any, end: Any) -> Any:
     if on_host(begin, end) and end <= begin:
         raise ValueError(f"`end` must be after `begin`, got {end} and {begin}.")
     return end - begin - 1
+
+
+def _unless_single(steps: Any, first: Any, schedule: Schedule) -> Schedule:
+    """The schedule, or its first value where that is the only one in the window."""
+    return constant_schedule(first) if is_zero(steps) else schedule
 
 
 def _window(lr: Any, schedule: Schedule, begin: Any, end: Any = None) -> Schedule:

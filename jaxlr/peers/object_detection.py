@@ -9,6 +9,8 @@ piecewise_constant_values_schedule(boundaries=[100, 200], values=[0.1, 0.01, 0.0
 
 from typing import Any
 
+import numpy as np
+
 from jaxlr import schedules
 from jaxlr.compose import clip_schedule, join_schedules
 from jaxlr.core.numbers import on_host
@@ -74,11 +76,11 @@ def cosine_decay_with_warmup(
     total: Any = total_steps
     hold: Any = hold_base_rate_steps
     if on_host(total, warmup_steps, hold):
-        if total < warmup_steps:
+        if np.any(np.less(total, warmup_steps)):
             raise ValueError(
                 f"`total_steps` must be at least `warmup_steps`, got {total} and {warmup_steps}."
             )
-        hold = min(hold, total - warmup_steps)
+        hold = np.minimum(hold, total - warmup_steps)[()]
     return warmup_hold_cosine_decay_schedule(
         warmup_learning_rate, learning_rate_base, warmup_steps, hold, total_steps
     )

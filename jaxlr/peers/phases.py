@@ -1,4 +1,4 @@
-"""What several peers have in common: one-cycles, values that hold, decays to 0 at once."""
+"""Schedules that several peers share: one-cycles, values that hold, and decays to 0 at once."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,7 +20,7 @@ __all__ = ["exponential", "fits_one_cycle", "held", "one_cycle"]
 
 
 def held(schedule: Schedule, last: Any) -> Schedule:
-    """A schedule up to a step, whose value holds from then on."""
+    """A schedule up to its value at a step, which holds from then on."""
     value = schedule(last)
     # A number of the host leaves the rates in the schedule in double precision.
     end = constant_schedule(np.asarray(value) if known(value) else value)
@@ -39,7 +39,8 @@ def fits_one_cycle(total_steps: Any, pct_start: Any, three_phase: bool) -> bool:
     if not on_host(total_steps, pct_start):
         return True
     ends = _ends(total_steps, pct_start, 3 if three_phase else 2)
-    return bool(ends[0] >= 0 and ends[-2] < ends[-1] and pct_start <= (0.5 if three_phase else 1))
+    in_order = np.greater_equal(ends[0], 0) & np.less(ends[-2], ends[-1])
+    return bool(np.all(in_order & np.less_equal(pct_start, 0.5 if three_phase else 1.0)))
 
 
 def one_cycle(total_steps: Any, pct_start: Any, values: Sequence[Any], curve: str) -> Schedule:

@@ -7,7 +7,7 @@ A warm-up is a line from ``warmup_lr_init`` over the first ``warmup_t`` steps. W
 the rest, so that the rate jumps at its end.
 
 With ``noise_range_t``, a step or the first step and the one after the last, there is noise:
-:func:`jaxlr.with_noise`, whose random numbers are other ones than those of timm.
+:func:`jaxlr.with_noise`, whose random numbers differ from timm's.
 
 >>> from jaxlr.peers import timm
 >>> timm.MultiStepLRScheduler(0.1, decay_t=[30, 60], decay_rate=0.1)
@@ -262,7 +262,7 @@ def WSDLRScheduler(
     curve = _share(decay_fn) if callable(decay_fn) else named[decay_fn]
     length: Any = t_initial
     begin = length - decay_t
-    if on_host(begin) and begin < 0:
+    if on_host(begin) and np.any(np.less(begin, 0)):
         raise ValueError(f"`decay_t` must be at most `t_initial`, got {decay_t} and {t_initial}.")
     if stable_fn == "constant":
         schedule = warmup_stable_decay_schedule(

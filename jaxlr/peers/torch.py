@@ -76,7 +76,7 @@ CURVES = {"cos": "cosine", "linear": "linear"}
 """The curve of each ``anneal_strategy``."""
 
 _MOMENTUM = ("cycle_momentum", "base_momentum", "max_momentum")
-"""What PyTorch takes for the momentum, in the constructors of schedules of the rate."""
+"""Arguments of PyTorch for the momentum, which here has constructors of its own."""
 
 
 @constructor
@@ -116,7 +116,10 @@ def MultiStepLR(lr: Rate, milestones: Lengths, gamma: NonNegative = 0.1) -> Sche
 
 @constructor
 def ConstantLR(lr: Rate, factor: Value = 1.0 / 3.0, total_iters: Steps = 5) -> Schedule:
-    """``factor * lr`` for ``total_iters`` steps, then ``lr``: it is not constant."""
+    """``factor * lr`` for ``total_iters`` steps, then ``lr``: it is not constant.
+
+    With ``total_iters=0`` it is ``lr``, where PyTorch stays at ``factor * lr`` for ever.
+    """
     return piecewise_constant_values_schedule([total_iters], [lr * factor, lr])
 
 
@@ -127,7 +130,10 @@ def LinearLR(
     end_factor: Value = 1.0,
     total_iters: Steps = 5,
 ) -> Schedule:
-    """A line from ``start_factor * lr`` to ``end_factor * lr``: :func:`jaxlr.linear_schedule`."""
+    """A line from ``start_factor * lr`` to ``end_factor * lr``: :func:`jaxlr.linear_schedule`.
+
+    With ``total_iters=0`` it is at its end, where PyTorch stays at its start for ever.
+    """
     return linear_schedule(lr * start_factor, lr * end_factor, total_iters)
 
 
@@ -198,7 +204,7 @@ def OneCycleLR(
 
     The last value comes at step ``total_steps - 1`` and holds, where PyTorch leaves the curve
     (below 0 if it is a line) and then raises an error. Where ``pct_start`` leaves no room for a
-    phase, the others are those of PyTorch: :func:`jaxlr.piecewise_curve_schedule`.
+    phase, the others are as in PyTorch: :func:`jaxlr.piecewise_curve_schedule`.
     """
     steps = _steps_of(total_steps, epochs, steps_per_epoch)
     curve = CURVES[anneal_strategy]

@@ -243,7 +243,7 @@ def get_wsd_schedule(
         stable = _less(num_training_steps, warmup, decay)
     end, rise, fall = lr * min_lr_ratio, _WARMUPS[warmup_type], _DECAYS[decay_type]
     waves = decay_type == "cosine" and not (on_host(num_cycles) and num_cycles == 0.5)
-    early = on_host(stable) and stable < 0
+    early = on_host(stable) and bool(np.any(np.less(stable, 0)))
     if not (waves or early):
         return warmup_stable_decay_schedule(end, lr, warmup, stable, decay, end, rise, fall)
     first = warmup_stable_decay_schedule(end, lr, warmup, 0, 0, lr, rise)
@@ -274,13 +274,13 @@ def get_adafactor_schedule(warmup_init: bool = False) -> Schedule:
 
 @constructor
 def get_reduce_on_plateau_schedule(lr: Base, **kwargs: Any) -> AdaptiveSchedule:
-    """The arguments are those of :func:`jaxlr.peers.torch.ReduceLROnPlateau`."""
+    """:func:`jaxlr.peers.torch.ReduceLROnPlateau`, with the same arguments."""
     return torch.ReduceLROnPlateau(lr, **kwargs)
 
 
 @constructor
 def get_greedy_schedule(lr: Base, **kwargs: Any) -> AdaptiveSchedule:
-    """The arguments are those of :func:`GreedyLR`."""
+    """:func:`GreedyLR`, with the same arguments."""
     return GreedyLR(lr, **kwargs)
 
 
@@ -338,6 +338,7 @@ def GreedyLR(
     min_lr: Rate = 1e-3,
     max_lr: Rate = 1.0,
     eps: NonNegative = 1e-8,
+    verbose: bool = False,
     smooth: bool = False,
     window_size: Annotated[int, Size()] = 50,
     reset_start: Count = 500,
@@ -345,6 +346,7 @@ def GreedyLR(
     """Raised while a metric improves, lowered while it does not: :func:`jaxlr.greedy`.
 
     Unlike in Transformers ``lr`` may be a schedule too, and an infinite metric is no improvement.
+    ``verbose`` is ignored.
     """
     if on_host(min_lr, max_lr) and np.any(np.greater(min_lr, max_lr)):
         raise ValueError(f"`min_lr` must not be above `max_lr`, got {min_lr} and {max_lr}.")

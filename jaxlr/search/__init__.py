@@ -1,8 +1,8 @@
 r"""Spaces to draw schedules from, and designs that draw from them.
 
-A *distribution* maps a number from 0 to 1 to a value: it is the quantile function, the inverse of
-the cumulative distribution. A *space* is the constructor of a family with distributions in place of
-some parameters; all others keep one value. In Python and as text:
+A *distribution* is written as its quantile function, which maps a number from 0 to 1 to a value. A
+*space* is a family with distributions in place of some parameters; the others keep one value. In
+Python and as text:
 
 >>> import jax, jaxlr, numpy as np
 >>> from jaxlr.search import choice, integer, log_uniform, parse_space, sample, space, uniform
@@ -12,8 +12,8 @@ True
 >>> lines = parse_space("linear_schedule(log_uniform(1e-4, 1e-1), 0.0, total_steps)",
 ...                     total_steps=1000)
 
-A :func:`choice` of spaces is a space too; the parameters of each are drawn only where it is chosen.
-So is a space within a space, such as a curve with a parameter or a list of schedules to join.
+A :func:`choice` of spaces is a space too: the parameters of a space are drawn only where that space
+is chosen. Spaces nest, as in a curve with a parameter or in a list of schedules to join.
 
 >>> both = choice([steps, lines])
 >>> batch = sample(jax.random.key(0), both, n=1000)
@@ -22,9 +22,9 @@ So is a space within a space, such as a curve with a parameter or a list of sche
 >>> bool((np.isnan(batch.table["step_size"]) == (batch.table["family"] == "linear_schedule")).all())
 True
 
-Every design is a set of points in the unit cube, with a coordinate for each distribution, and one
-map from there to schedules: :func:`sample` takes random, Latin hypercube, Sobol or Halton points,
-:func:`grid_design` a lattice. :func:`suggest` lets Optuna choose.
+A design is a set of points in the unit cube, with a coordinate for each distribution; the quantile
+functions map the points to schedules. :func:`sample` takes random, Latin hypercube, Sobol or Halton
+points, :func:`grid_design` takes a lattice, and :func:`suggest` lets Optuna choose.
 """
 
 from jaxlr.search.defaults import default_space, random_schedules, typical_schedules

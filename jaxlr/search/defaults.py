@@ -171,8 +171,7 @@ def default_space(family: str, total_steps: int, peak: float) -> Space:
     Args:
       family: the name of the family.
       total_steps: the length of training, in updates.
-      peak: the largest value. The largest value of a schedule is at most this, and seldom less
-        than a hundredth of it.
+      peak: the largest value that a schedule may have. Few stay below a hundredth of it.
 
     Returns:
       The space, with values between 0 and ``peak`` at all of the ``total_steps`` counts. It is a
@@ -240,15 +239,15 @@ def random_schedules(
     families: Sequence[str | Space] = ("linear_schedule", "exponential_decay", "step_decay"),
     method: Method = "random",
 ) -> Batch:
-    """Draws schedules of several families, each as likely, with sensible parameters.
+    """Draws schedules of several families, all equally likely, with sensible parameters.
 
     Args:
       key: a JAX key, such as ``jax.random.key(0)``.
       n: how many to draw.
       total_steps: the length of training, in updates.
-      peak: the largest value that a schedule may have. Their own largest values are log-uniform
-        from a hundredth of it.
-      families: names of families, which have the parameters of :func:`default_space`, or spaces.
+      peak: the largest value that a schedule may have. Most schedules reach a log-uniform fraction
+        of it, from a hundredth up.
+      families: spaces, or names of families to draw from their :func:`default_space`.
       method: how to draw, as in :func:`sample`.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Designs: sets of points in the unit cube, and so of schedules in a space."""
+"""Designs: points in the unit cube, which become the schedules of a space."""
 
 import functools
 import math
@@ -41,10 +41,9 @@ def sample(key: jax.Array, space: Space, n: int, method: Method = "random") -> B
         coordinate).
 
     Returns:
-      The batch. Its table has the families and all that was drawn, by the names of the parameters;
-      what lies within a parameter has a dotted name, such as ``curve.power``. Of ``n`` more than
-      ``m`` schedules, the first ``m`` are those that ``m`` would give, but for
-      ``"latin_hypercube"``.
+      The batch. Its table has the family and every drawn parameter by name; the name is dotted, as
+      in ``curve.power``, where a parameter has parameters. A larger ``n`` begins with the same
+      schedules, except with ``"latin_hypercube"``.
 
     Raises:
       TypeError: if ``n`` is no integer or ``key`` no known key.
@@ -62,7 +61,7 @@ def sample(key: jax.Array, space: Space, n: int, method: Method = "random") -> B
     3  step_decay  0.1         49
 
     References:
-      The points are those of ``scipy.stats.qmc``, of SciPy 1.15 or later; Bergstra and Bengio,
+      ``scipy.stats.qmc`` of SciPy 1.15 or later has the same points. Bergstra and Bengio,
       `Random Search for Hyper-Parameter Optimization
       <https://jmlr.org/papers/v13/bergstra12a.html>`_, 2012
     """

@@ -1,4 +1,4 @@
-"""Distributions: each is its quantile function, which reads like its formula."""
+"""Distributions, each written as its quantile function."""
 
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Concatenate, ParamSpec, overload
@@ -50,7 +50,7 @@ def distribution(function: Any, /) -> Any:
 
 
 class _Whole(Number):
-    """An integer; a float that is one counts as it, as ``total_steps / 2`` may."""
+    """An integer, or a float with the value of one, as ``total_steps / 2`` may be."""
 
     def store(self, where: str, value: Any) -> Any:
         number = super().store(where, value)
@@ -60,7 +60,7 @@ class _Whole(Number):
 
 
 _MOST = 2.0**53
-"""Up to here a quantile, which is a float64, can tell an integer from the next one."""
+"""Beyond this a quantile, which is a float64, cannot tell an integer from the next."""
 
 Whole = Annotated[int, _Whole("int", "Give an integer of at most 2**53.", least=-_MOST, most=_MOST)]
 """An integer."""
@@ -89,7 +89,7 @@ def _between(
 
 @_between
 def uniform(quantile: Array, low: Value, high: Value) -> npt.ArrayLike:
-    r"""A number between two others, every one as likely: :math:`a (1 - u) + b u`.
+    r"""A number between two others, all equally likely: :math:`a (1 - u) + b u`.
 
     Args:
       low: :math:`a`, the smallest number.
@@ -121,7 +121,7 @@ def log_uniform(quantile: Array, low: Positive, high: Positive) -> npt.ArrayLike
 
 @_between
 def integer(quantile: Array, low: Whole, high: Whole) -> npt.ArrayLike:
-    r"""An integer, every one as likely: :math:`\lfloor a + (b + 1 - a) u \rfloor`.
+    r"""An integer in a range, all equally likely: :math:`\lfloor a + (b + 1 - a) u \rfloor`.
 
     Args:
       low: :math:`a`, the smallest integer.
@@ -136,9 +136,9 @@ def integer(quantile: Array, low: Whole, high: Whole) -> npt.ArrayLike:
 
 @_between
 def log_integer(quantile: Array, low: PositiveWhole, high: PositiveWhole) -> npt.ArrayLike:
-    r"""An integer that is about as likely as it is small.
+    r"""An integer that is the likelier the smaller it is.
 
-    A number that is log-uniform from :math:`a - 1/2` to :math:`b + 1/2`, rounded, as in Optuna: the
+    A log-uniform number from :math:`a - 1/2` to :math:`b + 1/2`, rounded, as in Optuna. The
     probability of :math:`k` is :math:`\log \frac{k + 1/2}{k - 1/2} / \log \frac{b + 1/2}{a - 1/2}`.
 
     Args:
@@ -164,7 +164,7 @@ class _Options(Kind):
         return tuple(settled(self._plain(option)) for option in value)
 
     def _plain(self, option: Any) -> Any:
-        """An option; an array of one number is that number."""
+        """An option, with an array of one number as that number."""
         is_number = isinstance(option, np.ndarray | jax.Array) and np.ndim(option) == 0
         return np.asarray(option)[()] if is_number and numbers.known(option) else option
 
@@ -193,12 +193,12 @@ def choice(
         Number("Weights", "Give a positive number.", least=0.0, open=True, axes=1),
     ] = None,
 ) -> npt.ArrayLike:
-    """One of some values, or one of some spaces and then what is drawn from it.
+    """One of several options; if it is a space, something drawn from it.
 
     Args:
       options: numbers, strings, True, False, None, curves, schedules, distributions or spaces; a
         list, or an array or a range of numbers. A choice of spaces or schedules is a space.
-      weights: how likely each is, relative to the others; without them, all are as likely.
+      weights: how likely each option is, relative to the others. By default all are equally likely.
 
     >>> from jaxlr.search import choice
     >>> choice([1.0, 1.5, 2.0], weights=[1, 2, 1])([0.0, 0.3, 0.8])

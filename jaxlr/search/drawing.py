@@ -1,4 +1,4 @@
-"""The one map from points of the unit cube to the schedules of a space."""
+"""Maps points of the unit cube to the schedules of a space."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -25,29 +25,29 @@ from jaxlr.search.spaces import (
 
 
 class _Part(NamedTuple):
-    """What was drawn at some points: values with a row for each, and the table of the draws."""
+    """Values drawn at some points, with a row for each point, and the table of the draws."""
 
     points: Array
     value: Any
     table: dict[str, Array]
 
     def joined(self, key: str, new: "_Part") -> "_Part":
-        """Adds what was drawn for one more child at some of the points."""
+        """Adds the values of one more child, drawn at some of the points."""
         value = {name: _rows(item, new.points) for name, item in self.value.items()}
         table = {name: column[new.points] for name, column in self.table.items()}
         return _Part(self.points[new.points], {**value, key: new.value}, {**table, **new.table})
 
 
 def _rows(tree: Any, rows: Any) -> Any:
-    """Some rows, or a single one, of what was drawn."""
+    """Some rows of drawn values, or a single one."""
     return jax.tree.map(lambda leaf: leaf[rows] if isinstance(leaf, np.ndarray) else leaf, tree)
 
 
 def _draw(value: Any, cube: Array, name: str) -> list[_Part]:
     """Maps points of the unit cube, of shape ``[n, dimensions]``, to values.
 
-    Every number becomes an array with a row for each point. What is not a number is the same for
-    all points of a part, so there is a part for each combination of options.
+    A number becomes an array with a row for each point. Anything else is the same at all points of
+    a part, so there is a part for each combination of options.
     """
     if isinstance(value, Choice) and not value.is_numeric:
         return list(_draw_options(value, cube, name))
@@ -89,7 +89,7 @@ def _repeated(value: Any, size: int) -> Any:
 
 
 def _assembled(value: Any, part: _Part) -> Any:
-    """What a space, a list or a dict becomes when all its children are drawn."""
+    """Builds a space, a list or a dict from its children, once they are drawn."""
     if isinstance(value, tuple):
         return tuple(part.value.values())
     if not isinstance(value, FamilySpace):
@@ -101,8 +101,8 @@ def _assembled(value: Any, part: _Part) -> Any:
     )
     first = next(members)
     if all(np.ndim(leaf) == 0 for leaf in jax.tree.leaves(first)):
-        # Where each parameter is one number, an array of it is one number for each member. A check
-        # that cannot take arrays, or refuses some member, is left to the members one by one.
+        # Scalar parameters may be arrays with a number for each member. If a check cannot take
+        # arrays, or refuses some member, build the members one by one, which names the bad one.
         with contextlib.suppress(Exception):
             return constructor(**part.value)
     return jax.tree.map(lambda *leaves: np.stack(leaves), first, *members)
@@ -115,12 +115,12 @@ def _plain(leaf: Any) -> Any:
 def _batch_of(part: _Part) -> Batch:
     size, value = len(part.points), part.value
     table: dict[str, Any] = {"family": [value.family.name] * size, **part.table}
-    # A wrapped function has no numbers, and so no rows.
+    # A wrapped function has no numbers, so no leaf tells the number of rows.
     return batched(value, table) if jax.tree.leaves(value) else stack([value] * size, table)
 
 
 def design(space: Any, points: Callable[[int], Array]) -> Batch:
-    """The batch of the schedules at points of the unit cube, given its number of dimensions."""
+    """The batch of schedules at ``points(dimensions)``, which returns points of the unit cube."""
     drawn_from = checked(space)
     parts = _draw(drawn_from, points(dimensions(drawn_from)), "")
     for part in parts:

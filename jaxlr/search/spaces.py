@@ -1,4 +1,4 @@
-"""What a space is: a family with distributions in place of some of its parameters."""
+"""Spaces: families with distributions in place of some parameters."""
 
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ Array = np.ndarray[Any, Any]
 
 
 class Space(Parametric):
-    """What schedules can be drawn from; see the top of this page.
+    """A set of schedules, with a distribution over it; see :mod:`jaxlr.search`.
 
     :func:`space` and :func:`choice` make spaces, :func:`parse_space` and :meth:`from_dict` read
     them. They never change, are compared by value and written as they are read:
@@ -68,12 +68,12 @@ class Choice(Distribution):
 
     @property
     def options(self) -> tuple[Any, ...]:
-        """What is chosen from."""
+        """The options to choose from."""
         return self.params["options"]
 
     @property
     def is_numeric(self) -> bool:
-        """Whether all options are numbers, so that what is drawn is one too."""
+        """Whether all options are numbers, so that a draw is a number too."""
         return are_numbers(self.options)
 
 
@@ -89,7 +89,7 @@ def option_ends(options: Sequence[Any], weights: npt.ArrayLike | None) -> Array:
 
 
 def option_index(quantile: Array, options: Sequence[Any], weights: npt.ArrayLike | None) -> Array:
-    """Which option of a choice each quantile stands for."""
+    """The index of the option at each quantile."""
     return np.searchsorted(option_ends(options, weights)[:-1], quantile, side="right")
 
 
@@ -156,14 +156,14 @@ transition_begin=0)
 
 
 def settled(value: Any) -> Any:
-    """The form in which a space keeps a value: immutable, and a schedule if nothing is drawn."""
+    """A value as a space keeps it: immutable, and a schedule if nothing is drawn."""
     if isinstance(value, FamilySpace) and dimensions(value) == 0:
         return value.family.constructor(**value.params)
     if isinstance(value, list | tuple):
         return tuple(map(settled, value))
     if isinstance(value, Mapping):
         if not all(isinstance(key, str) for key in value):
-            # A pair of lists, as piecewise families take it too: JSON has no numbers for keys.
+            # Keys of JSON are no numbers. A pair of lists is the other form that families take.
             return tuple(zip(*sorted(value.items()), strict=True))
         return {key: settled(item) for key, item in value.items()}
     return value
@@ -184,17 +184,17 @@ def _extremes(value: Any) -> Iterator[Any]:
 
 
 def parse_space(text: str, **numbers: float) -> Space:
-    """Reads a space from its text: that of a schedule, with distributions in place of numbers.
+    """Reads a space from text: a schedule with distributions in place of some numbers.
 
     Args:
       text: the text, as ``repr`` writes it; see :func:`jaxlr.parse` for what it may hold.
-      **numbers: numbers that the text may call by name.
+      **numbers: numbers that the text may use by name.
 
     Returns:
       The space.
 
     Raises:
-      ValueError: if the text is anything else; it says where and what.
+      ValueError: if the text is no space. The message quotes the part that is wrong.
 
     >>> from jaxlr.search import parse_space
     >>> parse_space("constant_schedule(log_uniform(peak / 10, peak))", peak=0.1)
@@ -204,7 +204,7 @@ def parse_space(text: str, **numbers: float) -> Space:
 
 
 def checked(space: Any) -> Any:
-    """What a caller gave as a space: itself, or a schedule if nothing is drawn."""
+    """The argument of a caller as a space, or as a schedule if nothing is drawn."""
     if not isinstance(space, Space):
         raise TypeError(
             f"`space` must be a space, got {space!r}. jaxlr.search.space makes one of a family, "
@@ -214,7 +214,7 @@ def checked(space: Any) -> Any:
 
 
 def checked_schedule(drawn: Any, space: Space) -> Schedule:
-    """What was drawn from a space, as long as it is a schedule."""
+    """A drawn value, refused if it is no schedule."""
     if not isinstance(drawn, Schedule):
         raise TypeError(
             f"`space` must be one of schedules, got {space!r}. One that listens to a metric "
@@ -224,7 +224,7 @@ def checked_schedule(drawn: Any, space: Space) -> Schedule:
 
 
 def children(value: Any) -> Mapping[str, Any]:
-    """What a space, a list or a dict is made of, by name."""
+    """The parts of a space, a list or a dict, by name."""
     if isinstance(value, FamilySpace):
         return value.params
     if isinstance(value, tuple):
@@ -233,14 +233,14 @@ def children(value: Any) -> Mapping[str, Any]:
 
 
 def path(name: str, child: str) -> str:
-    """The name of a child in tables and trials; what is at the top has none."""
+    """The name of a child in tables and trials; the root has an empty one."""
     return f"{name}.{child}" if name else child
 
 
 def dimensions(value: Any) -> int:
-    """How many coordinates of the unit cube a value takes: one for each distribution, in turn.
+    """How many coordinates of the unit cube a value takes: one for each distribution, in order.
 
-    The options of a choice share theirs, as only one of them is drawn from.
+    The options of a choice share their coordinates, since only one of them is drawn from.
     """
     if isinstance(value, Choice):
         return 1 + max(map(dimensions, value.options))
@@ -250,7 +250,7 @@ def dimensions(value: Any) -> int:
 
 
 def label(option: Any) -> Any:
-    """What an option is called: a number or a string as it is, a space by its family."""
+    """The name of an option: a space has that of its family, a plain value is its own."""
     if isinstance(option, Parametric):
         return option.family.name
     plain = option is None or isinstance(option, str | int | float)

@@ -1,4 +1,4 @@
-"""Optuna draws from the same spaces. It is not imported here: a trial brings all that it needs."""
+"""Optuna draws from the same spaces, through its trials; it is not imported here."""
 
 from typing import Any
 
@@ -23,11 +23,11 @@ def suggest(trial: Any, space: Space) -> Schedule:
 
     Args:
       trial: an ``optuna.Trial``, or anything else with its ``suggest_float``, ``suggest_int`` and
-        ``suggest_categorical``. Its parameters have the names of those of the space; within a
-        choice they begin with the option, such as ``step_decay.init_value``, and what is chosen
-        from is called ``family``.
-      space: the space. Optuna's distributions have the quantiles of these; a distribution of your
-        own is suggested by its quantile. Weights of a choice have no meaning to Optuna.
+        ``suggest_categorical``. The trial names its parameters as the space does. Within a choice
+        the name of the option comes first, as in ``step_decay.init_value``; the choice of a family
+        is called ``family``.
+      space: the space. The distributions map to Optuna's, quantile by quantile; a distribution of
+        your own is suggested by its quantile. Optuna ignores the weights of a choice.
 
     Returns:
       The schedule.

@@ -1,9 +1,18 @@
 """Arithmetic in extended precision that formulas share."""
 
 import mpmath
+import numpy as np
 
 T = 1_000_003
 """The length of most schedules here: odd, and too long for a float32 to count its thirds."""
+
+LATE = 2**31 - 1
+COUNTS = np.unique(
+    np.concatenate(
+        [np.geomspace(1, LATE, 400), np.linspace(0, 2 * T, 400), T - np.geomspace(1, T, 200)]
+    ).astype(np.int64)
+)
+"""The counts at which they are tested."""
 
 
 def f(x):

@@ -2,7 +2,7 @@
 
 A test draws the arguments of one constructor and hands each schedule, with the values of the peer,
 to :func:`compare`. All of them are evaluated at the end of the test as one batch, which compiles
-once. The seed is fixed; ``PEERS_SEED=7 make peers`` draws others.
+once. The seed is fixed; ``PEERS_SEED=7 PEERS_CASES=200 make peers`` draws others, and more.
 """
 
 import functools
@@ -105,7 +105,10 @@ _pairs: list[_Pair] = []
 _drawn = ""
 
 
-def drawn(cases=200, **draws):
+_CASES = int(os.environ.get("PEERS_CASES", "50"))
+
+
+def drawn(cases=_CASES, **draws):
     """Runs a test with many sets of drawn arguments, and compares all that it has handed over."""
 
     def decorate(test):

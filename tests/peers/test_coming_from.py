@@ -108,7 +108,9 @@ def rows(text):
 def constructors(module):
     if module == "transformers":
         return set(transformers._SCHEDULES)
-    return set(vars(jaxlr.peers)[module].__all__)
+    names = {*vars(jaxlr.peers)[module].__all__}
+    # The twins of MMEngine for a momentum have no rows of their own.
+    return {re.sub("Momentum$", "LR", name) for name in names} if module == "mmengine" else names
 
 
 def constructor_in(there):

@@ -83,7 +83,7 @@ def agree_in_cycles(name, start, ratio, cycle_mult, cycle_size, warmup_duration=
     compare(f"ignite {name}", schedule, values_of(theirs, min(end, COUNTS.size)))
 
 
-@drawn(cases=40, **cycles)
+@drawn(cases=20, **cycles)
 def test_linear_cyclical(**arguments):
     agree_in_cycles("LinearCyclicalScheduler", **arguments)
 
@@ -93,12 +93,12 @@ def test_linear_cyclical_of_one_kind(start, ratio, cycle_size):
     agree("LinearCyclicalScheduler", start, ratio * start, cycle_size)
 
 
-@drawn(cases=40, **cycles, warmup_duration=integers(0, 10))
+@drawn(cases=20, **cycles, warmup_duration=integers(0, 10))
 def test_linear_cyclical_one_way(**arguments):
     agree_in_cycles("LinearCyclicalScheduler", monotonic=True, **arguments)
 
 
-@drawn(cases=40, **cycles, warmup_duration=integers(0, 10))
+@drawn(cases=20, **cycles, warmup_duration=integers(0, 10))
 def test_cosine_annealing(**arguments):
     agree_in_cycles("CosineAnnealingScheduler", **arguments)
 
@@ -197,8 +197,10 @@ def test_piecewise_linear_state_is_piecewise_linear():
 
 def test_growing_cycles_keep_their_digits():
     lr = ours.LinearCyclicalScheduler(0.0, 1.0, 60, 2.0, warmup_duration=1, monotonic=True)
-    np.testing.assert_allclose(lr(182), 182 - 61 - 120, rtol=1e-6)
-    np.testing.assert_allclose(lr(183 + 240 + 2), 0.5, rtol=1e-6)
+    # 60 steps and 1 back, 120 and 2 back, 240 and 4 back.
+    counts = np.array([60, 61, 62, 181, 182, 183, 184, 423, 424, 425])
+    exact = [1, 0, 1 / 120, 1, 1 / 2, 0, 1 / 240, 1, 3 / 4, 1 / 2]
+    np.testing.assert_allclose(lr(counts), exact, rtol=1e-6)
 
 
 def test_a_scheduler_of_torch_is_a_schedule_already():

@@ -45,18 +45,17 @@ def agree(name, *args, counts=COUNTS, **kwargs):
     compare(f"keras {name}", getattr(ours, name)(*args, **kwargs), theirs, at=counts)
 
 
-@drawn(cases=50, rate=rates, steps=lengths, factor=factors, staircase=flags)
+@drawn(rate=rates, steps=lengths, factor=factors, staircase=flags)
 def test_exponential(rate, steps, factor, staircase):
     agree("ExponentialDecay", rate, steps, factor, staircase)
 
 
-@drawn(cases=50, rate=rates, steps=lengths, factor=factors, staircase=flags)
+@drawn(rate=rates, steps=lengths, factor=factors, staircase=flags)
 def test_inverse_time(rate, steps, factor, staircase):
     agree("InverseTimeDecay", rate, steps, factor, staircase)
 
 
 @drawn(
-    cases=50,
     boundaries=lists(integers(0, 100), 3, unique=True),
     values=lists(rates, 4),
 )
@@ -64,28 +63,27 @@ def test_piecewise_constant(boundaries, values):
     agree("PiecewiseConstantDecay", sorted(boundaries), values)
 
 
-@drawn(cases=50, rate=rates, steps=lengths, end=ratios, power=floats(0.2, 4.0))
+@drawn(rate=rates, steps=lengths, end=ratios, power=floats(0.2, 4.0))
 def test_polynomial(rate, steps, end, power):
     agree("PolynomialDecay", rate, steps, end * rate, power)
 
 
-@drawn(cases=50, rate=rates, steps=lengths, end=ratios, power=floats(0.2, 4.0))
+@drawn(rate=rates, steps=lengths, end=ratios, power=floats(0.2, 4.0))
 def test_polynomial_cycle(rate, steps, end, power):
     agree("PolynomialDecay", rate, steps, end * rate, power, cycle=True)
 
 
-@drawn(cases=50, rate=rates, steps=lengths, alpha=ratios)
+@drawn(rate=rates, steps=lengths, alpha=ratios)
 def test_cosine(rate, steps, alpha):
     agree("CosineDecay", rate, steps, alpha)
 
 
-@drawn(cases=50, rate=ratios, steps=lengths, alpha=ratios, target=rates, warmup=lengths)
+@drawn(rate=ratios, steps=lengths, alpha=ratios, target=rates, warmup=lengths)
 def test_warmup_cosine(rate, steps, alpha, target, warmup):
     agree("CosineDecay", rate, steps, alpha, warmup_target=target, warmup_steps=warmup)
 
 
 @drawn(
-    cases=50,
     rate=rates,
     steps=lengths,
     t_mul=either(1.0, 1.5, 2.0, 3.0),

@@ -28,7 +28,7 @@ scheduler = peer("mmengine.optim.scheduler")
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
-ends = integers(2, 60)
+ends = integers(1, 60)
 begins = integers(0, 30)
 lasts = either(None, integers(2, 90))
 
@@ -137,9 +137,9 @@ def test_cosine_restarts(lr, periods, weights, floor, begin):
 
 @drawn(
     eta_max=rates,
-    end=integers(20, 120),
+    end=integers(2, 120),
     begin=begins,
-    pct_start=floats(0.11, 0.5),
+    pct_start=ratios,
     anneal_strategy=either("cos", "linear"),
     div_factor=floats(1.0, 100.0),
     final_div_factor=floats(1.0, 1e4),

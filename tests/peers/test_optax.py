@@ -88,7 +88,7 @@ def agree(name, *args):
 
 @pytest.mark.parametrize("name", ARGUMENTS)
 def test_family(name):
-    @drawn(cases=40, args=lambda rng: [draw(rng) for draw in ARGUMENTS[name]])
+    @drawn(args=lambda rng: [draw(rng) for draw in ARGUMENTS[name]])
     def all_agree(args):
         agree(name, *args)
 
@@ -105,12 +105,12 @@ def cycle(rng):
     }
 
 
-@drawn(cases=40, cosine_kwargs=lists(cycle, 2))
+@drawn(cosine_kwargs=lists(cycle, 2))
 def test_sgdr(cosine_kwargs):
     agree("sgdr_schedule", cosine_kwargs)
 
 
-@drawn(cases=40, rate=rates, steps=periods, factor=factors, end=lengths, gap=integers(1, 40))
+@drawn(rate=rates, steps=periods, factor=factors, end=lengths, gap=integers(1, 40))
 def test_join(rate, steps, factor, end, gap):
     def joined(library):
         pieces = [

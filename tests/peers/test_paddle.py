@@ -125,15 +125,17 @@ def test_cosine_annealing_warm_restarts(lr, T_0, T_mult, floor):
 
 @drawn(
     max_lr=rates,
-    total_steps=integers(20, COUNTS.size),
+    total_steps=integers(2, COUNTS.size),
     end=floats(1e-5, 1.0),
     divide_factor=floats(1.0, 100.0),
-    phase_pct=floats(0.11, 0.49),
+    phase_pct=ratios,
     anneal_strategy=either("cos", "linear"),
     three_phase=flags,
 )
 def test_one_cycle(max_lr, total_steps, end, **arguments):
     arguments["end_learning_rate"] = end * max_lr
+    if arguments["three_phase"]:
+        arguments["phase_pct"] *= 0.49
     agree("OneCycleLR", max_lr, total_steps, end=total_steps, **arguments)
 
 

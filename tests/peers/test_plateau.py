@@ -5,6 +5,7 @@ one. PyTorch and Transformers compute in double precision, and so do we where we
 Keras compares in float32, so its metrics and thresholds are multiples of 1/64, exact in either.
 """
 
+import importlib
 import itertools
 import os
 
@@ -13,16 +14,20 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from peers.comparison import peer, worst
+from peers.comparison import bare_package, peer, worst
 
 import jaxlr
+from jaxlr.peers import ignite as ignite_names
 from jaxlr.peers import keras as keras_names
+from jaxlr.peers import mmengine as mmengine_names
+from jaxlr.peers import paddle as paddle_names
+from jaxlr.peers import timm as timm_names
 from jaxlr.peers import torch as torch_names
 from jaxlr.peers import transformers as transformers_names
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 
-RUNS, STEPS = 1000, 60
+RUNS, STEPS = 200, 60
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -101,7 +106,7 @@ def torch_traces(scheduler, numbers, values, **choices):
 @pytest.mark.parametrize(("mode", "threshold_mode"), [*itertools.product(MODES, ("rel", "abs"))])
 def test_torch(mode, threshold_mode):
     torch = peer("torch")
-    rng = np.random.default_rng()
+    rng = np.random.default_rng(0)
     choices = {"mode": mode, "threshold_mode": threshold_mode}
     numbers, values = drawn_numbers(rng), spoilt(rng, metrics(rng), mode)
     theirs = torch_traces(torch.optim.lr_scheduler.ReduceLROnPlateau, numbers, values, **choices)
@@ -116,7 +121,7 @@ def test_torch(mode, threshold_mode):
 def test_torch_in_float32():
     """The decisions are the same where float32 holds what they hang on."""
     torch = peer("torch")
-    rng = np.random.default_rng()
+    rng = np.random.default_rng(0)
     numbers = drawn_numbers(rng) | {
         "threshold": rng.integers(0, 20, RUNS) / 64,
         "eps": np.zeros(RUNS),
@@ -133,7 +138,7 @@ def test_torch_in_float32():
 def test_the_order_of_events_is_that_of_torch(steps_per_epoch):
     """Under a constant gradient the parameter shows the rate of every single update."""
     torch = peer("torch")
-    rng = np.random.default_rng()
+    rng = np.random.default_rng(0)
     losses = rng.integers(0, 5, 40).astype(np.float64)
     lr = torch_names.ReduceLROnPlateau(0.5, factor=0.75, patience=1, cooldown=1)
     w = torch.nn.Parameter(torch.zeros((), dtype=torch.float64))
@@ -178,8 +183,8 @@ def test_the_order_of_events_is_that_of_torch(steps_per_epoch):
 @pytest.mark.parametrize("mode", MODES)
 def test_keras(mode):
     keras = peer("keras")
-    rng = np.random.default_rng()
-    runs = slice(RUNS // 4)  # A step of Keras is some calls of tensor operations.
+    rng = np.random.default_rng(0)
+    runs = slice(RUNS // 5)  # A step of Keras is some calls of tensor operations.
     numbers = {
         "learning_rate": 10.0 ** rng.uniform(-4, 0, RUNS),
         "factor": rng.uniform(0.1, 0.95, RUNS),
@@ -213,29 +218,50 @@ def test_keras(mode):
         assert (np.diff(theirs) < 0).sum() > len(values)
 
 
+def of_all(rule, values):
+    """What a rule has seen after each of some values."""
+
+    def step(watch, value):
+        watch = rule.update(watch, value)
+        return watch, watch
+
+    return jax.lax.scan(step, rule.init(), values)[1]
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_keras_early_stopping(mode):
     keras = peer("keras")
-    rng = np.random.default_rng()
-    values = metrics(rng, grid=64)[: RUNS // 4]
+    rng = np.random.default_rng(0)
+    values = metrics(rng, grid=64)[: RUNS // 2]
     model = keras.Sequential([keras.layers.Input((1,)), keras.layers.Dense(1)])
+    stopped = 0
     for i, row in enumerate(values):
-        choices = {"mode": mode, "patience": i % 5 + 1, "min_delta": i % 3 / 64}
+        choices = {
+            "mode": mode,
+            "patience": i % 5,
+            "min_delta": i % 3 / 64,
+            "baseline": None if i % 2 else float(row[3]),
+            "start_from_epoch": i % 4,
+        }
         callback = keras.callbacks.EarlyStopping(
             monitor="value", restore_best_weights=True, **choices
         )
         callback.set_model(model)
         callback.on_train_begin()
         model.stop_training = False
-        rule = jaxlr.early_stopping("value", **choices)
-        watch = rule.init()
+        rule = keras_names.EarlyStopping("value", **choices)
+        watches = jax.jit(of_all)(rule, row)
         for j, value in enumerate(row):
             callback.on_epoch_end(j, {"value": value})
-            watch = rule.update(watch, value)
-            assert bool(rule.stops(watch)) == model.stop_training
-            assert int(watch.seen - watch.stale) == callback.best_epoch + 1
+            watch = jax.tree.map(lambda x, j=j: x[j], watches)
+            assert bool(watch.stopped) == model.stop_training, (choices, row, j)
+            if choices["baseline"] is None and j >= choices["start_from_epoch"]:
+                assert int(watch.seen - watch.stale) == callback.best_epoch + 1
             if model.stop_training:
+                stopped += 1
                 break
+    assert stopped > 50
+    assert keras_names.EarlyStopping() == jaxlr.early_stopping(patience=1)
 
 
 @pytest.mark.parametrize(
@@ -247,7 +273,7 @@ def test_greedy(mode, threshold_mode, smooth):
     optimization = peer("transformers.optimization")
     if not hasattr(optimization, "GreedyLR"):
         pytest.skip("this version of transformers has no GreedyLR")
-    rng = np.random.default_rng()
+    rng = np.random.default_rng(0)
     choices = {"mode": mode, "threshold_mode": threshold_mode, "smooth": smooth, "window_size": 7}
     numbers = drawn_numbers(rng) | {
         "warmup": rng.integers(0, 4, RUNS),
@@ -268,3 +294,122 @@ def test_greedy(mode, threshold_mode, smooth):
         )
     assert_same("transformers GreedyLR", ours, theirs, rtol=1e-12)
     assert (np.diff(theirs) > 0).any() and (np.diff(theirs) < 0).any()
+
+
+@pytest.mark.parametrize(("mode", "threshold_mode"), [*itertools.product(MODES, ("rel", "abs"))])
+def test_paddle(mode, threshold_mode):
+    paddle = peer("paddle")
+    rng = np.random.default_rng(0)
+    choices = {"mode": mode, "threshold_mode": threshold_mode}
+    numbers, values = drawn_numbers(rng), metrics(rng)
+    numbers["epsilon"] = numbers.pop("eps")
+    theirs = np.zeros_like(values)
+    for i, row in enumerate(values):
+        given = pick(numbers, i)
+        rule = paddle.optimizer.lr.ReduceOnPlateau(given.pop("lr"), **choices, **given)
+        for j, value in enumerate(row):
+            rule.step(float(value))
+            theirs[i, j] = rule()
+    with jax.enable_x64(True):
+        ours = traces(
+            lambda lr, **numbers: paddle_names.ReduceOnPlateau(lr, **choices, **numbers),
+            numbers,
+            values,
+        )
+    assert_same("paddle ReduceOnPlateau", ours, theirs, rtol=1e-12)
+    plain = torch_names.ReduceLROnPlateau(0.1)
+    assert paddle_names.ReduceOnPlateau(0.1) == plain.replace(improves_in_cooldown=False)
+
+
+@pytest.mark.parametrize(
+    ("rule", "threshold_rule"), [*itertools.product(("less", "greater"), ("rel", "abs"))]
+)
+def test_mmengine(rule, threshold_rule):
+    torch, scheduler = peer("torch"), peer("mmengine.optim.scheduler")
+    rng = np.random.default_rng(0)
+    choices = {"rule": rule, "threshold_rule": threshold_rule, "monitor": "value"}
+    mode = {"less": "min", "greater": "max"}[rule]
+    numbers, values = drawn_numbers(rng), spoilt(rng, metrics(rng), mode)
+    numbers["min_value"] = numbers.pop("min_lr")
+    theirs = np.zeros_like(values)
+    for i, row in enumerate(values):
+        given = pick(numbers, i)
+        optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=given.pop("lr"))
+        each = scheduler.ReduceOnPlateauLR(optimizer, **choices, **given)
+        for j, value in enumerate(row):
+            each.step({"value": value})
+            theirs[i, j] = optimizer.param_groups[0]["lr"]
+    with jax.enable_x64(True):
+        ours = traces(
+            lambda lr, **numbers: mmengine_names.ReduceOnPlateauLR(lr, **choices, **numbers),
+            numbers,
+            values,
+        )
+    assert_same("mmengine ReduceOnPlateauLR", ours, theirs, rtol=1e-12)
+    momentum = mmengine_names.ReduceOnPlateauMomentum(0.9, **choices, begin=3)
+    assert momentum == mmengine_names.ReduceOnPlateauLR(0.9, **choices, begin=3)
+
+
+@pytest.mark.parametrize("warmup", [0, 4])
+@pytest.mark.parametrize("mode", MODES)
+def test_timm(mode, warmup):
+    torch = peer("torch")
+    bare_package("timm")
+    scheduler = importlib.import_module("timm.scheduler")
+    rng = np.random.default_rng(0)
+    values = metrics(rng, grid=64)[:50]
+    choices = {"decay_rate": 0.5, "cooldown_t": 1, "mode": mode, "warmup_t": warmup}
+    choices |= {"patience_t": 2, "warmup_lr_init": 0.01}
+    theirs = np.zeros_like(values)
+    for i, row in enumerate(values):
+        optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+        rule = scheduler.PlateauLRScheduler(optimizer, **choices)
+        for j, value in enumerate(row):
+            rule.step(j + 1, value)
+            theirs[i, j] = optimizer.param_groups[0]["lr"]
+    lr = timm_names.PlateauLRScheduler(0.1, **choices)
+
+    def trace(values):
+        def epoch(state, value):
+            state = lr.observe(lr.update(state), value)
+            return state, lr(state)
+
+        return jax.lax.scan(epoch, lr.init(), values)[1]
+
+    with jax.enable_x64(True):
+        ours = jax.jit(jax.vmap(trace))(values)
+    assert_same("timm PlateauLRScheduler", ours, theirs, rtol=1e-12)
+    assert (np.diff(theirs) < 0).sum() > len(values)
+
+
+def test_timm_with_noise():
+    arguments = {"noise_range_t": (10, 20), "noise_pct": 0.1, "noise_type": "uniform"}
+    lr = timm_names.PlateauLRScheduler(1.0, warmup_t=12, **arguments)
+    state = lr.init()
+    values = []
+    for _ in range(30):
+        values.append(float(lr(state)))
+        state = lr.update(state)
+    noisy = np.flatnonzero(np.abs(np.diff(values[12:], prepend=1.0)) > 1e-6) + 12
+    assert noisy[0] == 13 and noisy[-1] <= 20
+    assert np.abs(np.asarray(values[13:]) - 1.0).max() < 0.1
+
+
+def test_ignite():
+    torch, handlers, engine = peer("torch"), peer("ignite.handlers"), peer("ignite.engine")
+    rng = np.random.default_rng(0)
+    values = metrics(rng)[:20]
+    choices = {"factor": 0.5, "patience": 1, "cooldown": 1}
+    theirs = np.zeros_like(values)
+    for i, row in enumerate(values):
+        optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+        rule = handlers.ReduceLROnPlateauScheduler(optimizer, "loss", **choices)
+        runner = engine.Engine(lambda engine, batch: None)
+        for j, value in enumerate(row):
+            runner.state.metrics["loss"] = value
+            rule(runner)
+            theirs[i, j] = optimizer.param_groups[0]["lr"]
+    rule = ignite_names.ReduceLROnPlateauScheduler(0.1, "loss", **choices)
+    with jax.enable_x64(True):
+        ours = traces(lambda: rule.replace(monitor="value"), {}, values)
+    assert_same("ignite ReduceLROnPlateauScheduler", ours, theirs, rtol=1e-12)

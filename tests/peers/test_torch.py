@@ -142,6 +142,13 @@ def test_one_cycle_whose_warm_up_fills_the_run(steps, three_phase):
     assert ours.OneCycleLR(0.1, 10, pct_start=1.0)(9) == np.float32(0.1)
 
 
+def test_a_long_cycle_keeps_its_digits():
+    steps = 1_384_547_335
+    lr = ours.OneCycleLR(1.0, steps, three_phase=True)
+    counts = np.array([0, 0.3 * steps - 1, 0.6 * steps - 2, steps - 2, steps - 1]).astype(np.int64)
+    np.testing.assert_allclose(lr(counts), [0.04, 1.0, 0.04, 4e-6, 4e-6], rtol=1e-6)
+
+
 def test_one_cycle_of_epochs():
     assert ours.OneCycleLR(1.0, epochs=4, steps_per_epoch=5) == ours.OneCycleLR(1.0, 20)
     assert ours.OneCycleMomentum(epochs=4, steps_per_epoch=5) == ours.OneCycleMomentum(20)
