@@ -67,7 +67,7 @@ def test_hidden_layers_of_the_mlp():
     assert size(MLP((6,), 3, hidden=(), rngs=nnx.Rngs(0))) == 7 * 3
 
 
-@pytest.mark.parametrize("name", ["mlp", "fast-cnn", slow("cnn")])
+@pytest.mark.parametrize("name", ["mlp", slow("fast-cnn"), slow("cnn")])
 def test_images_are_classified_one_by_one(name):
     model = MODELS[name](DIGITS, rngs=nnx.Rngs(0))
     images = normal((5, *DIGITS))
