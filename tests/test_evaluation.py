@@ -235,7 +235,7 @@ def test_devices_exchange_nothing():
         2,
         """
         import re, jax, numpy as np, jaxlr
-        from jaxlr.batches import evaluation
+        from jaxlr.batches import processors
         from jaxlr.search import random_schedules
         compiled, programs = processors._compiled("cpu"), []
 

@@ -197,8 +197,8 @@ class Batch:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Batch):
             return NotImplemented
-        if self._layout == other._layout:
-            return self._stacks == other._stacks
+        if self._layout == other._layout and self._stacks == other._stacks:
+            return True
         return len(self) == len(other) and all(map(operator.eq, self, other))
 
     __hash__ = None  # type: ignore[assignment]
