@@ -15,7 +15,7 @@ from jaxlr.search.defaults import DEFAULT_SPACES
 
 ROOT = pathlib.Path(__file__).parents[1]
 PAGES = {path.name: path for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]}
-PROJECT = "https://github.com/jaxlr/jaxlr/blob/main/"
+PROJECT = re.compile(r"https://github\.com/jaxlr/jaxlr/(?:blob|tree)/main/")
 
 
 def _command():
@@ -106,13 +106,26 @@ def test_the_readme_runs(tmp_path, monkeypatch):
     assert names["result"].best().schedule.family.name == "cosine_decay_schedule"
 
 
+def test_imports_go_down_the_table_of_rooms():
+    """As CONTRIBUTING.md says; an import within a function waits until it is needed."""
+    table = (ROOT / "CONTRIBUTING.md").read_text()
+    rooms = re.findall(r"^\| `jaxlr/(\w+)(?:/|\.py)`", table, flags=re.MULTILINE)
+    modules = {path.with_suffix("").name for path in (ROOT / "jaxlr").glob("[a-z]*")}
+    assert set(rooms) == modules - {"files", "py", "schedules", "units"}
+    for path in (ROOT / "jaxlr").rglob("*.py"):
+        room = path.relative_to(ROOT / "jaxlr").with_suffix("").parts[0]
+        for other in re.findall(r"^from jaxlr\.(\w+)", path.read_text(), flags=re.MULTILINE):
+            if room in rooms and other in rooms:
+                assert rooms.index(room) <= rooms.index(other), f"{path}: {other} is above"
+
+
 @pytest.mark.parametrize("name", [*PAGES, "CONTRIBUTING.md"])
 def test_links_lead_somewhere(name):
     page = PAGES.get(name, ROOT / name)
     links = re.findall(r"\]\(([^)\s]+)\)", page.read_text())
     for link in links:
-        target, _, anchor = link.removeprefix(PROJECT).partition("#")
-        if link.startswith(PROJECT):
+        target, _, anchor = PROJECT.sub("", link).partition("#")
+        if PROJECT.match(link):
             file = ROOT / target
         elif "://" in link:
             continue

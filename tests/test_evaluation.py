@@ -237,13 +237,13 @@ def test_devices_exchange_nothing():
         import re, jax, numpy as np, jaxlr
         from jaxlr.batches import evaluation
         from jaxlr.search import random_schedules
-        compiled, programs = evaluation._compiled("cpu"), []
+        compiled, programs = processors._compiled("cpu"), []
 
         def recorded(*arguments):
             programs.append(compiled.lower(*arguments).compile().as_text())
             return compiled(*arguments)
 
-        evaluation._compiled = lambda platform: recorded
+        processors._compiled = lambda platform: recorded
         counts = np.arange(600)
         waves = jaxlr.batches.zipped(jaxlr.cosine_decay_schedule, init_value=np.arange(1.0, 5.0),
                              decay_steps=[100, 300, 500, 700])

@@ -1,5 +1,6 @@
 """Python, NumPy and JAX numbers: which are concrete, and the dtypes that formulas use."""
 
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 import jax
@@ -78,7 +79,8 @@ def as_number(value: ArrayLike) -> Any:
             limits = np.iinfo(dtype)
             if array.size == 0 or (limits.min <= array.min() and array.max() <= limits.max):
                 return array.astype(dtype)[()]
-        return array.astype(float_dtype())[()]
+        most = np.finfo(float_dtype()).max
+        return np.clip(array.astype(np.float64), -most, most).astype(float_dtype())[()]
     traced = jnp.asarray(value)
     if traced.dtype == jnp.bool_:
         return traced.astype(dtype)
@@ -90,14 +92,16 @@ def as_number(value: ArrayLike) -> Any:
 
 
 def host_count(count: Any) -> Any:
-    """Converts host counts, so that JAX does not overflow on those beyond int32."""
+    """Returns a count for JAX; one of the host beyond int32 becomes a float, which holds it."""
+    if count is None or isinstance(count, Sequence | Mapping | Set | complex):
+        raise TypeError(
+            f"`count` must be a number or an array of numbers, got {count!r}. Use np.asarray to "
+            "convert a list."
+        )
+    if isinstance(count, int) and abs(count) > 2**1023:
+        raise ValueError("`count` must be at most 2**1023, got an integer that no float can hold.")
     if isinstance(count, int | np.integer | np.ndarray) and not isinstance(count, bool):
         return as_number(count)
-    if count is None or isinstance(count, list | tuple | str | complex):
-        raise TypeError(
-            f"`count` must be a number or an array of numbers, got {count!r}. Use np.asarray "
-            "for a list."
-        )
     return count
 
 

@@ -70,7 +70,7 @@ def by_interval(
 
     def compared(few: int) -> Any:
         """The values where no more boundaries than these are within a block."""
-        nearby = first[:, None] + jnp.arange(few + 1)
+        nearby = first[:, None] + jnp.arange(few + 1)[None]
         ends = _rows(limits, jnp.minimum(nearby[:, :-1], number - 1))
         entries = _rows(columns, jnp.minimum(nearby, number))
         ends, entries = jax.tree.map(lambda x: x[:, None], (ends, entries))

@@ -80,6 +80,7 @@ def test_the_same_arguments_compile_once():
     assert classification(MLP, **OPTIONS) is not classification(MLP, 0.1, **OPTIONS)
 
 
+@pytest.mark.slow
 def test_a_convolutional_network_learns_digits():
     digits = load("digits")
     task = classification(FastCNN, input_shape=(8, 8, 1))

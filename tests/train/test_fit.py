@@ -98,7 +98,7 @@ def by_hand(tx, epochs=3, batch_size=8, seed=0):
             ),
             lambda lr: optax.adamw(lr, b2=0.9, weight_decay=0.3, mask={"w": True, "b": False}),
         ),
-        (
+        slow(
             functools.partial(optax.adamw, weight_decay=0.3, mask={"w": True, "b": False}),
             lambda lr: optax.adamw(lr, weight_decay=0.3, mask={"w": True, "b": False}),
         ),
@@ -424,6 +424,7 @@ class Dropping(nnx.Module):
         return self.out(self.dropout(self.linear(x), **kwargs))[:, 0]
 
 
+@pytest.mark.slow
 def test_dropout_in_a_loss():
     graphdef, _, rest = nnx.split(Dropping(nnx.Rngs(0)), nnx.Param, ...)
 
@@ -708,6 +709,7 @@ def test_summary_is_one_line():
     ],
     ids=["random-key", "copy-of-parameters", "counters"],
 )
+@pytest.mark.slow
 def test_states_of_other_kinds(optimizer):
     result = train(0.05, optimizer=optimizer)
     assert result.history.epochs["loss"][-1] < result.history.epochs["loss"][0]

@@ -152,6 +152,7 @@ jax.tree_util.register_pytree_node(
 )
 
 
+@pytest.mark.slow
 def test_stateful_schedules_have_a_state_for_each_run():
     factors = [0.01, 0.1]
     result = train([Listening(factor) for factor in factors], seeds=2)
@@ -160,7 +161,7 @@ def test_stateful_schedules_have_a_state_for_each_run():
             assert_is(result, index, alone(Listening(np.float32(factor)), seed=seed), seed)
 
 
-@pytest.mark.parametrize("monitor", ["value", "validation_loss"])
+@pytest.mark.parametrize("monitor", ["validation_loss", slow("value")])
 @pytest.mark.parametrize("runs_per_batch", [1, slow(4)])
 def test_adaptive_schedules_listen_to_their_own_runs(monitor, runs_per_batch):
     """Half of them climb from the third epoch on, and are slowed down by different factors."""
@@ -224,6 +225,7 @@ def test_schedules_of_several_kinds_are_one_sweep(runs_per_batch):
     assert changed.tolist() == [True] * 5 + [False] + [True] * 2  # All rules have acted.
 
 
+@pytest.mark.slow
 def test_several_kinds_are_one_program_whatever_their_numbers_are():
     train(LISTENING)
     before = dict(TRACES)
@@ -262,6 +264,7 @@ def test_several_kinds_with_halving_and_early_stopping(runs_per_batch):
     np.testing.assert_array_equal(steps, result.epochs * (N // 8))
 
 
+@pytest.mark.slow
 def test_several_kinds_of_another_hyperparameter():
     decays = [0.1, jaxlr.reduce_on_plateau(0.5, 0.5, patience=1), halve_at_a_rise(0.5)]
     result = train(optimizer=optax.adamw, hyperparameters={"weight_decay": decays})
