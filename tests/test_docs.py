@@ -15,7 +15,7 @@ from jaxlr.search.defaults import DEFAULT_SPACES
 
 ROOT = pathlib.Path(__file__).parents[1]
 PAGES = {path.name: path for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]}
-PROJECT = "https://github.com/jaxlr/jaxlr/blob/main/"
+PROJECT = re.compile(r"https://github\.com/jaxlr/jaxlr/(?:blob|tree)/main/")
 
 
 def _command():
@@ -124,8 +124,8 @@ def test_links_lead_somewhere(name):
     page = PAGES.get(name, ROOT / name)
     links = re.findall(r"\]\(([^)\s]+)\)", page.read_text())
     for link in links:
-        target, _, anchor = link.removeprefix(PROJECT).partition("#")
-        if link.startswith(PROJECT):
+        target, _, anchor = PROJECT.sub("", link).partition("#")
+        if PROJECT.match(link):
             file = ROOT / target
         elif "://" in link:
             continue

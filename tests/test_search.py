@@ -238,7 +238,7 @@ def test_continuous_distributions_are_what_they_say(drawn, cdf):
 
 
 @settings(deadline=None)
-@given(a=st.floats(1e-300, 1e300), b=st.floats(1e-300, 1e300), quantile=st.floats(0.0, 1.0))
+@given(a=st.floats(1e-300, 1e38), b=st.floats(1e-300, 1e38), quantile=st.floats(0.0, 1.0))
 def test_continuous_distributions_stay_within_their_ends_and_never_fall(a, b, quantile):
     low, high = min(a, b), max(a, b)
     for drawn in (uniform(low, high), uniform(-high, low), log_uniform(low, high)):
@@ -273,9 +273,10 @@ def test_integers_stay_within_their_ends(low, width, quantile):
 def test_designs_are_balanced(method):
     """Each of n equal parts of every coordinate has one of n points."""
     n = 256
-    cube = space(jaxlr.linear_schedule, uniform(0, 1), uniform(0, 1), 5, uniform(0, 1))
+    numbers = uniform(0, 1), uniform(0, 1)
+    cube = space(jaxlr.warmup_cosine_decay_schedule, *numbers, 5, 9, uniform(0, 1))
     table = sample(KEY, cube, n, method).table
-    for name in ("init_value", "end_value", "transition_begin"):
+    for name in ("init_value", "peak_value", "end_value"):
         np.testing.assert_array_equal(np.sort(np.floor(table[name] * n)), np.arange(n))
     families = random_schedules(
         KEY, n, total_steps=100, peak=1.0, method=method,
@@ -453,7 +454,7 @@ def test_a_check_that_wants_single_numbers_gets_them():
         return low + (high - low) * count
 
     assert len(sample(KEY, space(_ramp, uniform(0, 1), uniform(1, 2)), 20)) == 20
-    with pytest.raises(ValueError, match=r"^[\d.]+ is more than [\d.]+$"):
+    with pytest.raises(ValueError, match=r"^_ramp: [\d.]+ is more than [\d.]+$"):
         sample(KEY, space(_ramp, uniform(0, 1), uniform(0, 1)), 20)
 
 
@@ -461,7 +462,7 @@ def test_a_check_that_wants_single_numbers_gets_them():
     ("call", "error", "words"),
     [
         (lambda: uniform(2.0, 1.0), ValueError, "uniform: `low`"),
-        (lambda: uniform([1.0, 2.0], 3.0), ValueError, "uniform: `low`"),
+        (lambda: uniform([1.0, 2.0], 3.0), TypeError, "uniform: `low`"),
         (lambda: uniform("a", 1.0), TypeError, "uniform: `low`"),
         (lambda: uniform(0.0, np.inf), ValueError, "uniform: `high`"),
         (lambda: log_uniform(0.0, 1.0), ValueError, "log_uniform: `low`"),

@@ -29,6 +29,7 @@ differentiate it, and spread its leaves over several devices.
 
 import functools
 import importlib
+import operator
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Self, overload
 
@@ -196,7 +197,9 @@ class Batch:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Batch):
             return NotImplemented
-        return self._layout == other._layout and self._stacks == other._stacks
+        if self._layout == other._layout and self._stacks == other._stacks:
+            return True
+        return len(self) == len(other) and all(map(operator.eq, self, other))
 
     __hash__ = None  # type: ignore[assignment]
 

@@ -280,7 +280,7 @@ def _milestones(
     shares = np.linspace(1.0, 0.0, 8, endpoint=False)
 
     def depth(square: Any) -> Any:  # Kept above 0, so that its derivative is finite.
-        return array.sqrt(array.maximum(square, np.finfo(np.float32).tiny))
+        return array.sqrt(array.maximum(square, float(np.finfo(np.float32).tiny)))
 
     whole = depth(part * (2.0 - part))
     each, part, bound, steps = (

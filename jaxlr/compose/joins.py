@@ -108,7 +108,8 @@ def join_schedules(
         value = jnp.zeros((), float_dtype())
         for group, stack in enumerate(pieces.stacks):
             in_turn = entry_at(current, groups) == group
-            piece = jnp.where(in_turn, current, jnp.argmax(groups == group))
+            first = jnp.argmax(groups == group).astype(current.dtype)  # int64 under x64
+            piece = jnp.where(in_turn, current, first)
             own = jnp.where(in_turn, count, entry_at(piece, seconds)) - entry_at(piece, begins)
             chosen = jax.tree.map(functools.partial(entry_at, entry_at(piece, rows)), stack)
             value = jnp.where(in_turn, chosen(own), value)

@@ -170,9 +170,10 @@ def with_noise(
     def noise_at(count: jax.Array) -> jax.Array:
         own = jax.random.fold_in(key, count)
         if distribution == "uniform":
-            return limit * jax.random.uniform(own, dtype=jnp.float32, minval=-1.0)
+            return limit * as_float(jax.random.uniform(own, dtype=jnp.float32, minval=-1.0))
         bound = divide(limit, stddev).astype(jnp.float32)
-        return stddev * jax.random.truncated_normal(own, -bound, bound, dtype=jnp.float32)
+        draw = jax.random.truncated_normal(own, -bound, bound, dtype=jnp.float32)
+        return stddev * as_float(draw)
 
     step, begin = as_steps(count, noise_begin)
     noisy = step >= begin
@@ -181,7 +182,7 @@ def with_noise(
         noisy &= step < end
     counts = _as_integer(count)
     noise = jax.vmap(noise_at)(counts.ravel()).reshape(counts.shape)
-    return jnp.where(noisy, value * (1.0 + as_float(noise)), value)
+    return jnp.where(noisy, value * (1.0 + noise), value)
 
 
 with_noise.family.is_heavy = True

@@ -1,7 +1,7 @@
 """Default spaces: where to draw the schedules of a family from if nothing else is known."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import jax
@@ -144,7 +144,9 @@ for _each in _TEXTS:
     DEFAULT_SPACES.setdefault(_each.partition("(")[0], []).append(_each)
 
 
-def _variants(family: str, total_steps: int, peak: float, top: Any) -> list[Space]:
+def _variants(
+    family: str, total_steps: int, peak: float, top: Callable[[float], Any]
+) -> list[Space]:
     """The space of every variant of a family."""
     if family not in DEFAULT_SPACES:
         raise ValueError(
@@ -158,7 +160,7 @@ def _variants(family: str, total_steps: int, peak: float, top: Any) -> list[Spac
     names: dict[str, Any] = {
         "total_steps": total_steps,
         "peak": peak,
-        "top": top,
+        "top": top(peak),
         "floor": uniform(0.0, peak / 100),
     }
     constructors = Space._constructors()
@@ -185,7 +187,7 @@ def default_space(family: str, total_steps: int, peak: float) -> Space:
     rex_schedule(init_value=log_uniform(low=0.01, high=1.0), decay_steps=100, \
 end_value=uniform(low=0.0, high=0.01), beta=uniform(low=0.1, high=0.9))
     """
-    variants = _variants(family, total_steps, peak, top=log_uniform(peak / 100, peak))
+    variants = _variants(family, total_steps, peak, top=lambda peak: log_uniform(peak / 100, peak))
     return variants[0] if len(variants) == 1 else choice(variants)
 
 
@@ -212,7 +214,7 @@ def typical_schedules(family: str, total_steps: int, peak: float) -> list[Schedu
     """
     members = (
         design(variant, lambda dimensions: _middle(dimensions)[None])[0]
-        for variant in _variants(family, total_steps, peak, top=peak)
+        for variant in _variants(family, total_steps, peak, top=lambda peak: peak)
     )
     return [jax.tree.map(_rounded, member).replace() for member in members]
 
