@@ -219,6 +219,8 @@ def test_equality_follows_structure_and_numbers():
     assert rates == jax.tree.map(jnp.asarray, rates)
     assert lr != jaxlr.cosine_decay_schedule(0.2, 1000)
     assert lr != jaxlr.linear_schedule(0.1, 0.0, 1000)
+    numbers = 0.0, 0.1, 1000
+    assert jaxlr.warmup_constant_schedule(*numbers) != jaxlr.log_warmup_schedule(*numbers)
     assert jaxlr.exponential_decay(1.0, 2, 0.5) != jaxlr.exponential_decay(
         1.0, 2, 0.5, staircase=True
     )

@@ -269,7 +269,9 @@ def noam_schedule(model_size: Positive, warmup_steps: Period, scale: Value = 1.0
     """
     product = exact(model_size) * exact(warmup_steps)
     # The smallest normal float under the root keeps its derivative finite.
-    root = namespace(product).sqrt(namespace(product).maximum(product, np.finfo(np.float32).tiny))
+    root = namespace(product).sqrt(
+        namespace(product).maximum(product, float(np.finfo(np.float32).tiny))
+    )
     return warmup_inverse_sqrt_schedule(0.0, divide(scale, root), warmup_steps)
 
 
