@@ -6,6 +6,7 @@ is shared by all that a run starts: its workers, and the processes of examples a
 
 import os
 import shutil
+import signal
 import tempfile
 
 import jax
@@ -19,6 +20,9 @@ STORE = {
 
 
 def pytest_configure(config):
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A shell does so with what it runs in the background, and tested commands would inherit it.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         config.own_store = tempfile.mkdtemp(prefix="jaxlr-tests-")
         os.environ.update(STORE, JAX_COMPILATION_CACHE_DIR=config.own_store)

@@ -39,6 +39,8 @@ def columns(init_value=0, peak_value=1, warmup_steps=1, decay_steps=3):
         (lambda: jaxlr.constant_schedule(jnp.array(jnp.nan)), ValueError, ["`value`", "nan"]),
         (lambda: jaxlr.constant_schedule("0.1"), TypeError, ["`value`", "'0.1'"]),
         (lambda: jaxlr.constant_schedule(True), TypeError, ["`value`", "True"]),
+        (lambda: jaxlr.constant_schedule(np.bool_(True)), TypeError, ["`value`", "True"]),
+        (lambda: jaxlr.constant_schedule(jnp.array(True)), TypeError, ["`value`", "True"]),
         (lambda: jaxlr.constant_schedule(None), TypeError, ["`value`", "None"]),
         (lambda: jaxlr.constant_schedule(abs), TypeError, ["`value`", "abs"]),
         (
