@@ -92,7 +92,7 @@ class _Pieces(_Several):
         return Stacks.of(piece.as_arrays()._prepared() for piece in value)
 
     def plain(self, value: Any) -> Any:
-        return tuple(value.members())
+        return tuple(value.members(self.batch_axes(value)))
 
     def batch_axes(self, value: Any) -> int:
         if isinstance(value, Stacks):  # A stack has one axis more than its members.

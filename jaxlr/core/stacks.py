@@ -75,10 +75,14 @@ class Stacks:
         layout, groups = grouped(members, form)
         return cls(tuple(jax.tree.map(stacked, *group) for group in groups), layout)
 
-    def members(self) -> list[Any]:
-        """Returns the members in their original order."""
+    def members(self, axis: int = 0) -> list[Any]:
+        """Returns the members in their original order; ``axis`` is the one that they lie along."""
+        every = (slice(None),) * axis
         places = zip(self.layout.groups, self.layout.rows, strict=True)
-        return [jax.tree.map(lambda x, r=row: x[r], self.stacks[group]) for group, row in places]
+        return [
+            jax.tree.map(lambda leaf, row=row: leaf[(*every, row)], self.stacks[group])
+            for group, row in places
+        ]
 
 
 def form(parametric: Any) -> Any:
