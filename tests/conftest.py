@@ -12,11 +12,11 @@ import tempfile
 import jax
 import pytest
 
-STORE = {
-    "JAX_COMPILATION_CACHE_DIR": "",
+EVERYTHING = {
     "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
     "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
 }
+"""What is kept in the store."""
 
 
 def pytest_configure(config):
@@ -25,7 +25,7 @@ def pytest_configure(config):
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         config.own_store = tempfile.mkdtemp(prefix="jaxlr-tests-")
-        os.environ.update(STORE, JAX_COMPILATION_CACHE_DIR=config.own_store)
+        os.environ.update(EVERYTHING, JAX_COMPILATION_CACHE_DIR=config.own_store)
     jax.config.update("jax_compilation_cache_dir", os.environ["JAX_COMPILATION_CACHE_DIR"])
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
