@@ -5,12 +5,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest -q -n auto
 
-.PHONY: help demo test test-slow test-all peers lowest newest package docs lint types hooks bench clean
+.PHONY: help demo test test-x64 test-slow test-all peers lowest newest package docs lint types hooks bench clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo   train on handwritten digits under a schedule; a table and a picture"
-	@echo "make test   the tests, and in float64 those that depend on it; make test-all: all tests"
+	@echo "make test   the tests; make test-all: also the slow ones, in float64, and the peers"
 	@echo "make peers  the values of PyTorch, Keras, Paddle and other libraries, which it installs"
 	@echo "make lowest, make newest   core tests with the oldest and the newest versions that go together"
 	@echo "make package  wheel and sdist in dist/, tried in an environment of their own"
@@ -29,12 +29,15 @@ demo: $(VENV)/installed
 # Cases that share compiled programs stay on one worker.
 test: $(VENV)/installed
 	$(PYTEST) --dist loadgroup -m "not slow" --ignore tests/peers
+
+# The tests that depend on the width of numbers, in float64.
+test-x64: $(VENV)/installed
 	JAX_ENABLE_X64=1 $(PYTEST) --dist loadgroup -m "x64 and not slow" tests
 
 test-slow: $(VENV)/installed
 	$(PYTEST) --dist loadgroup -m slow --ignore tests/peers
 
-test-all: test test-slow peers
+test-all: test test-x64 test-slow peers
 
 # The versions in constraints.txt stay, but for mpmath, of which PyTorch needs an older one. timm
 # needs torchvision for its models, but not for its schedulers; MMEngine needs OpenCV, fvcore some
