@@ -39,6 +39,7 @@ def test_evaluate_has_the_values_of_the_batch(tmp_path):
         jaxlr.evaluate(lr, COUNTS, path="a.npy", out=lr(COUNTS))
 
 
+@pytest.mark.slow
 def test_evaluate_has_the_values_of_all_families():
     """But for the last digits of inverse square roots, which wide vectors round otherwise."""
     values = np.asarray(jaxlr.evaluate(jaxlr.stack(ALL), INTS))
@@ -188,6 +189,7 @@ def on_devices(number, script):
     subprocess.run([sys.executable, "-c", textwrap.dedent(script)], env=environment, check=True)
 
 
+@pytest.mark.slow
 def test_members_are_spread_over_devices():
     on_devices(
         2,
@@ -336,6 +338,7 @@ def test_a_mesh_of_explicit_axes_is_as_good_as_any():
     )
 
 
+@pytest.mark.slow
 def test_a_mesh_of_explicit_axes_is_as_good_for_what_is_looked_up_or_drawn():
     on_devices(
         2,
