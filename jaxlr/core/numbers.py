@@ -1,6 +1,6 @@
 """Python, NumPy and JAX numbers: which are concrete, and the dtypes that formulas use."""
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -93,15 +93,17 @@ def as_number(value: ArrayLike) -> Any:
 
 def host_count(count: Any) -> Any:
     """Returns a count for JAX; one of the host beyond int32 becomes a float, which holds it."""
-    if count is None or isinstance(count, Sequence | Mapping | Set | complex):
+    if isinstance(count, int | np.integer | np.ndarray) and not isinstance(count, bool):
+        if isinstance(count, int) and abs(count) > 2**1023:
+            raise ValueError("`count` must be at most 2**1023, got an integer that no float holds.")
+        return as_number(count)
+    if count is None or isinstance(
+        count, list | tuple | str | range | complex | Sequence | Mapping
+    ):
         raise TypeError(
             f"`count` must be a number or an array of numbers, got {count!r}. Use np.asarray to "
             "convert a list."
         )
-    if isinstance(count, int) and abs(count) > 2**1023:
-        raise ValueError("`count` must be at most 2**1023, got an integer that no float can hold.")
-    if isinstance(count, int | np.integer | np.ndarray) and not isinstance(count, bool):
-        return as_number(count)
     return count
 
 
