@@ -47,6 +47,12 @@ CASES = [
     (jaxlr.cosine_restarts_schedule(1.0, 8, 0.5), 8, 1.0),
     (jaxlr.cosine_restarts_schedule(1.0, 8, 0.5), 10, 0.5),
     (jaxlr.cosine_restarts_schedule(1.0, 8, 0.5, alpha=0.1), 16, 0.1),
+    # A negative value decays towards 0, and stops at its bound on the way.
+    (jaxlr.step_decay(-0.1, 3, 0.5, -0.03), 0, -0.1),
+    (jaxlr.step_decay(-0.1, 3, 0.5, -0.03), 3, -0.05),
+    (jaxlr.step_decay(-0.1, 3, 0.5, -0.03), 9, -0.03),
+    (jaxlr.natural_exponential_decay(-0.1, 3, 0.5, end_value=-0.03), 0, -0.1),
+    (jaxlr.natural_exponential_decay(-0.1, 3, 0.5, end_value=-0.03), 99, -0.03),
     (jaxlr.step_decay(0.1, 3, 0.0), 2, 0.1),
     (jaxlr.step_decay(0.1, 3, 0.0), 3, 0.0),
     (jaxlr.multistep_decay(0.1, [3], 0.0), 3, 0.0),

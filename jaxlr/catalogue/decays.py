@@ -48,7 +48,8 @@ def exponential_decay(
       decay_rate: :math:`r`; above 1 the value grows.
       transition_begin: :math:`B`, the count at which the decay begins.
       staircase: whether the value changes only every ``transition_steps`` steps.
-      end_value: a lower bound if ``decay_rate < 1``, else an upper bound.
+      end_value: a lower bound if ``decay_rate < 1``, else an upper bound, as in optax: even where
+        ``init_value`` is negative.
 
     Returns:
       The schedule. It has no end; growth stops at the largest float.
@@ -63,7 +64,9 @@ def exponential_decay(
     Array([1.    , 0.5   , 0.25  , 0.125 , 0.0625], dtype=float32)
     """
     elapsed = steps_since(count, transition_begin)
-    return _exponential(elapsed, slope, init_value, transition_steps, staircase, end_value)
+    return _exponential(
+        elapsed, slope, init_value, transition_steps, staircase, end_value, follows_sign=False
+    )
 
 
 def _natural_decay(
@@ -394,6 +397,7 @@ def _exponential(
     transition_steps: ArrayLike,
     staircase: bool,
     end_value: ArrayLike | None,
+    follows_sign: bool = True,
 ) -> ArrayLike:
     """Returns ``init_value * exp(slope * n)`` within a bound; ``n`` counts steps or stairs."""
     units = whole_periods(elapsed, transition_steps) if staircase else elapsed
@@ -401,5 +405,7 @@ def _exponential(
     value = jnp.clip(init_value * exponential(units, slope), -most, most)
     if end_value is None:
         return value
-    falls = slope.high + slope.low < 0.0
-    return jnp.where(falls, jnp.maximum(value, end_value), jnp.minimum(value, end_value))
+    shrinks = slope.high + slope.low < 0.0
+    if follows_sign:  # A negative value that shrinks rises to its bound.
+        shrinks = shrinks == (as_float(init_value) >= 0.0)
+    return jnp.where(shrinks, jnp.maximum(value, end_value), jnp.minimum(value, end_value))
